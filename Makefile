@@ -1,0 +1,78 @@
+# What a newcomer and a contributor type. `make` alone lists the targets.
+#
+# Needs Python 3.11 or newer and make. Everything made lies in .venv, .peers and the folders `clean` removes.
+# A stamp file stands for a finished step, so an interrupted one is done again and a finished one is not.
+
+PYTHON = python3
+ARGS =
+
+VENV = .venv
+PY = $(VENV)/bin/python
+PEER = .peers/kademlia-2.2.3
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint format docs clean
+# Two installs into one environment must not run side by side.
+.NOTPARALLEL:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@echo "Options: ARGS=\"...\" is passed to the demo or to pytest; PYTHON=python3.12 chooses the interpreter."
+
+demo: $(VENV)/.installed ## a network of 30 nodes on this machine: store, find, kill a third, find again
+	@$(VENV)/bin/kademlia demo $(ARGS)
+
+test: $(VENV)/.installed-dev $(PEER)/.installed ## run every test, real peers of release 2.2.3 included
+	$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## check style, types and the directions of imports
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+
+format: $(VENV)/.installed-dev ## bring imports and layout into shape
+	$(PY) -m ruff check --fix-only --quiet .
+	$(PY) -m ruff format .
+
+docs: $(VENV)/.installed-dev ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+clean: ## remove everything these targets made, the environments too
+	rm -rf $(VENV) .peers build dist site src/kademlia.egg-info
+	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+
+# A usable environment stays as it is; anything else of that name is made anew.
+define usable_venv
+@$(1)/bin/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	found=`$(PYTHON) --version 2>&1` || found=missing; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "kademlia needs Python 3.11 or newer, but $(PYTHON) is $$found;" \
+			"try: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+		exit 1; }; \
+	echo "making $(1) with $$found"; \
+	$(PYTHON) -m venv --clear $(1); }
+endef
+
+$(VENV)/.usable:
+	$(call usable_venv,$(VENV))
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.usable pyproject.toml
+	@echo "installing kademlia into $(VENV)"
+	@$(PY) $(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.usable pyproject.toml
+	@echo "installing kademlia and everything to test and check it into $(VENV)"
+	@$(PY) $(PIP_INSTALL) --editable '.[dev]'
+	@touch $(VENV)/.installed $@
+
+# The published release in an environment of its own: its import name is the same as ours.
+$(PEER)/.installed:
+	$(call usable_venv,$(PEER))
+	@echo "installing the published kademlia 2.2.3 into $(PEER)"
+	@$(PEER)/bin/python $(PIP_INSTALL) kademlia==2.2.3
+	@touch $@
