@@ -1,0 +1,183 @@
+"""Nodes and the order among them: ids, the XOR distance, and a heap of the nearest.
+
+An id is 20 bytes on every boundary; its integer (`long_id`) exists for geometry only and is computed once.
+Distance is the XOR of two ids read as big-endian integers (Kademlia, section 2.1; rules R1 and R2): it is
+symmetric, zero only for equal ids, and for any id there is exactly one other at a given distance.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+
+import msgspec
+
+from kademlia.utils import BothSpellings
+
+#: Length of a node id and of a key on the wire, in bytes (160 bits: a SHA-1 digest).
+ID_BYTES = 20
+
+#: An (ip, port) pair, as it stands in datagrams, in state files and in `Node`.
+Address = tuple[str, int]
+
+
+class Node(BothSpellings):
+    """A node or a key on the ring: an id and, for a node, the address where it lives.
+
+    Args:
+        id: The id as bytes; 20 of them on the network, any number but zero elsewhere.
+        ip: The address in text form, or None for a key.
+        port: The UDP port, or None for a key.
+        node_id: The 2.x releases' keyword for `id`.
+
+    Raises:
+        TypeError: The id is not bytes.
+        ValueError: The id is empty.
+    """
+
+    __slots__ = ("_encoded", "id", "ip", "long_id", "port")
+
+    def __init__(
+        self,
+        id: bytes | None = None,
+        ip: str | None = None,
+        port: int | None = None,
+        *,
+        node_id: bytes | None = None,
+    ) -> None:
+        id = node_id if id is None else id
+        if not isinstance(id, bytes):
+            raise TypeError(f"a node's id is bytes (20 of them, see kademlia.utils.digest), not {id!r}")
+        if not id:
+            raise ValueError("a node's id is empty; pass 20 bytes, for instance kademlia.utils.digest(name)")
+        self.id = id
+        self.ip = ip
+        self.port = port
+        self.long_id = int.from_bytes(id, "big")
+        self._encoded: bytes | None = None
+
+    @property
+    def address(self) -> Address:
+        """The (ip, port) pair to send to."""
+        return (self.ip, self.port)  # type: ignore[return-value]  # a key has none and is never sent to
+
+    @property
+    def encoded(self) -> bytes:
+        """The node as it stands in an answer: msgpack of [id, ip, port], made once."""
+        if self._encoded is None:
+            self._encoded = msgspec.msgpack.encode((self.id, self.ip, self.port))
+        return self._encoded
+
+    def same_home_as(self, node: Node) -> bool:
+        """Return whether both live at the same (ip, port)."""
+        return self.ip == node.ip and self.port == node.port
+
+    sameHomeAs = same_home_as
+
+    def distance_to(self, node: Node) -> int:
+        """Return the XOR of both ids as an integer (Kademlia, section 2.1)."""
+        return self.long_id ^ node.long_id
+
+    distanceTo = distance_to
+
+    def __iter__(self) -> Iterator[object]:
+        """Iterate over id, ip and port, so that `tuple(node)` is what travels in an answer."""
+        return iter((self.id, self.ip, self.port))
+
+    def __repr__(self) -> str:
+        return repr([self.long_id, self.ip, self.port])
+
+    def __str__(self) -> str:
+        return f"{self.ip}:{self.port}"
+
+
+def stranger(address: Address) -> Node:
+    """Return the node at an address whose id is not known yet; its own id, of one byte, is nobody's."""
+    return Node(b"?", *address)
+
+
+class NodeHeap(BothSpellings):
+    """The nodes nearest to a given one, nearest first, with a note of which were contacted.
+
+    It shows at most `maxsize` nodes but remembers all that were pushed, so that removing a visible one brings
+    a hidden one into view. One entry per id; the first one pushed wins.
+
+    Args:
+        node: The node (or key) that distances are measured to.
+        maxsize: How many nodes are visible, usually k.
+    """
+
+    def __init__(self, node: Node, maxsize: int) -> None:
+        self.node = node
+        self.maxsize = maxsize
+        self.heap: list[tuple[int, Node]] = []  # sorted by distance; a sorted list is a heap
+        self.contacted: set[bytes] = set()
+        self._by_id: dict[bytes, Node] = {}
+
+    def push(self, nodes: Node | Iterable[Node]) -> None:
+        """Add one node or several; an id that is there already is left as it is."""
+        for node in (nodes,) if isinstance(nodes, Node) else nodes:
+            if node.id not in self._by_id:
+                self._by_id[node.id] = node
+                insort(self.heap, (self.node.long_id ^ node.long_id, node), key=itemgetter(0))
+
+    def remove(self, peers: Iterable[bytes]) -> None:
+        """Forget the nodes with these ids; hidden ones may become visible in their place."""
+        gone = [node_id for node_id in peers if self._by_id.pop(node_id, None) is not None]
+        if gone:
+            self.heap = [entry for entry in self.heap if entry[1].id in self._by_id]
+
+    def trim(self, most: int) -> None:
+        """Forget the farthest nodes beyond the `most` nearest."""
+        for _, node in self.heap[most:]:
+            del self._by_id[node.id]
+        del self.heap[most:]
+
+    def popleft(self) -> Node | None:
+        """Remove and return the nearest node, or None if there is none."""
+        if not self.heap:
+            return None
+        node = self.heap.pop(0)[1]
+        del self._by_id[node.id]
+        return node
+
+    def get_node(self, node_id: bytes) -> Node | None:
+        """Return the node with this id, hidden ones included, or None."""
+        return self._by_id.get(node_id)
+
+    getNodeById = get_node
+
+    def get_ids(self) -> list[bytes]:
+        """Return the ids of the visible nodes, nearest first."""
+        return [node.id for _, node in self.heap[: self.maxsize]]
+
+    getIDs = get_ids
+
+    def mark_contacted(self, node: Node) -> None:
+        """Note that this node was asked."""
+        self.contacted.add(node.id)
+
+    markContacted = mark_contacted
+
+    def get_uncontacted(self) -> list[Node]:
+        """Return the visible nodes that were not asked yet, nearest first."""
+        contacted = self.contacted
+        return [node for _, node in self.heap[: self.maxsize] if node.id not in contacted]
+
+    getUncontacted = get_uncontacted
+
+    def have_contacted_all(self) -> bool:
+        """Return whether every visible node was asked; True for an empty heap."""
+        return not self.get_uncontacted()
+
+    allBeenContacted = have_contacted_all
+
+    def __len__(self) -> int:
+        return min(len(self.heap), self.maxsize)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter([node for _, node in self.heap[: self.maxsize]])
+
+    def __contains__(self, node: object) -> bool:
+        return isinstance(node, Node) and node.id in self._by_id

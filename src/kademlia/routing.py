@@ -1,0 +1,390 @@
+"""The routing table: k-buckets in the order of their ranges, and the exact k closest contacts of any id.
+
+The table is a binary tree whose leaves are buckets; kept as a sorted list, since a leaf is a contiguous range of
+ids (Kademlia, section 2.4; rule R24). Within a bucket contacts stand in the order they were last seen, oldest
+first (R4). A full bucket splits if it holds the own id, if its depth is not a multiple of b (section 4.2; R32), or
+if it belongs to the neighbourhood: the smallest subtree around the own id with k contacts, all of which are kept
+(section 2.4; R25). Otherwise a newcomer waits in the bucket's replacement cache (section 4.1; R29).
+
+The table schedules nothing: whom to ping and whom to give up is the engine's to decide.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Container, Iterator
+from itertools import chain
+
+from kademlia.node import Address, Node
+from kademlia.utils import BothSpellings
+
+#: Bits of an id; the own id's prefix can be split that deep.
+ID_BITS = 160
+
+#: A bucket is lonely when nothing was looked up in its range for this long, in seconds (section 2.3; R22).
+LONELY_S = 3600.0
+
+#: How many newcomers wait behind a full bucket, in multiples of k: enough to replace every member several times.
+REPLACEMENT_FACTOR = 5
+
+#: Most contacts the neighbourhood of R25 may hold, in multiples of k: one to two in a network of random ids, more
+#: only where somebody chose the ids.
+NEIGHBOURHOOD_FACTOR = 5
+
+
+class KBucket(BothSpellings):
+    """The contacts of one range of ids, least recently seen first, at most k of them.
+
+    Args:
+        rangeLower: The smallest id of the range, as an integer.
+        rangeUpper: The largest id of the range; it belongs to the bucket.
+        ksize: How many contacts the bucket holds, the k of the paper.
+        replacementNodeFactor: The replacement cache holds this many times k nodes.
+        clock: Where the time of the last lookup is read, in seconds.
+    """
+
+    __slots__ = ("clock", "ksize", "last_updated", "max_replacement_nodes", "nodes", "range", "replacement_nodes")
+
+    def __init__(
+        self,
+        rangeLower: int,
+        rangeUpper: int,
+        ksize: int,
+        replacementNodeFactor: int = REPLACEMENT_FACTOR,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.range = (rangeLower, rangeUpper)
+        self.ksize = ksize
+        self.max_replacement_nodes = ksize * replacementNodeFactor
+        self.clock = clock
+        self.nodes: OrderedDict[bytes, Node] = OrderedDict()
+        self.replacement_nodes: OrderedDict[bytes, Node] = OrderedDict()
+        self.last_updated = clock()
+
+    @property
+    def lastUpdated(self) -> float:  # the documented spelling
+        """The documented spelling of `last_updated`."""
+        return self.last_updated
+
+    @lastUpdated.setter
+    def lastUpdated(self, value: float) -> None:
+        self.last_updated = value
+
+    @property
+    def replacementNodes(self) -> OrderedDict[bytes, Node]:
+        """The documented spelling of `replacement_nodes`."""
+        return self.replacement_nodes
+
+    def touch_last_updated(self) -> None:
+        """Note that an id of this range was looked up just now."""
+        self.last_updated = self.clock()
+
+    touchLastUpdated = touch_last_updated
+
+    def get_nodes(self) -> list[Node]:
+        """Return the contacts, least recently seen first."""
+        return list(self.nodes.values())
+
+    getNodes = get_nodes
+
+    def head(self) -> Node:
+        """Return the least recently seen contact.
+
+        Raises:
+            IndexError: The bucket is empty.
+        """
+        for node in self.nodes.values():
+            return node
+        raise IndexError("this bucket holds no contact")
+
+    def has_in_range(self, node: Node) -> bool:
+        """Return whether the node's id lies in the range, both ends included."""
+        return self.range[0] <= node.long_id <= self.range[1]
+
+    hasInRange = has_in_range
+
+    def is_new_node(self, node: Node) -> bool:
+        """Return whether the node is not among the contacts."""
+        return node.id not in self.nodes
+
+    isNewNode = is_new_node
+
+    def depth(self) -> int:
+        """Return how many leading bits all ids of the range share; 0 for the whole space."""
+        return ID_BITS - (self.range[1] - self.range[0]).bit_length()
+
+    def add_node(self, node: Node) -> bool:
+        """Add a contact as the most recently seen one, or keep it in the replacement cache.
+
+        Returns:
+            True if it is among the contacts now, False if the bucket is full (section 4.1).
+        """
+        if node.id in self.nodes or len(self.nodes) < self.ksize:
+            self.nodes[node.id] = node
+            self.nodes.move_to_end(node.id)
+            self.replacement_nodes.pop(node.id, None)
+            return True
+        self.replacement_nodes[node.id] = node
+        self.replacement_nodes.move_to_end(node.id)
+        while len(self.replacement_nodes) > self.max_replacement_nodes:
+            self.replacement_nodes.popitem(last=False)
+        return False
+
+    addNode = add_node
+
+    def remove_node(self, node: Node) -> None:
+        """Forget a node; the most recently seen replacement takes a contact's place."""
+        self.replacement_nodes.pop(node.id, None)
+        if self.nodes.pop(node.id, None) is not None and self.replacement_nodes:
+            node_id, replacement = self.replacement_nodes.popitem()
+            self.nodes[node_id] = replacement
+
+    removeNode = remove_node
+
+    def split(self) -> tuple[KBucket, KBucket]:
+        """Return two buckets, each with half of the range and the contacts and replacements that lie in it."""
+        midpoint = (self.range[0] + self.range[1]) // 2
+        factor = self.max_replacement_nodes // self.ksize if self.ksize else REPLACEMENT_FACTOR
+        one = KBucket(self.range[0], midpoint, self.ksize, factor, self.clock)
+        two = KBucket(midpoint + 1, self.range[1], self.ksize, factor, self.clock)
+        for node in chain(self.nodes.values(), self.replacement_nodes.values()):
+            (one if node.long_id <= midpoint else two).add_node(node)
+        one.last_updated = two.last_updated = self.last_updated
+        return one, two
+
+    def __getitem__(self, node_id: bytes) -> Node | None:
+        return self.nodes.get(node_id)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+class TableTraverser(BothSpellings):
+    """Walk over a table's contacts: the start's bucket newest first, then one bucket to the left, one to the right.
+
+    Starting counts as a lookup in the start's bucket. For the k closest contacts use `find_neighbors`: the order of
+    buckets in a list is not the order of distance.
+    """
+
+    def __init__(self, table: RoutingTable, startNode: Node) -> None:
+        index = table.get_bucket_for(startNode)
+        table.buckets[index].touch_last_updated()
+        self.current_nodes = table.buckets[index].get_nodes()
+        self.left_buckets = table.buckets[:index]
+        self.right_buckets = table.buckets[index + 1 :]
+        self.left = True
+
+    def __iter__(self) -> Iterator[Node]:
+        return self
+
+    def __next__(self) -> Node:
+        """Pop a contact from the left subtree, then right, then left, and so on."""
+        while not self.current_nodes:
+            if not self.left_buckets and not self.right_buckets:
+                raise StopIteration
+            if self.left_buckets and (self.left or not self.right_buckets):
+                self.current_nodes = self.left_buckets.pop().get_nodes()
+                self.left = False
+            else:
+                self.current_nodes = self.right_buckets.pop(0).get_nodes()
+                self.left = True
+        return self.current_nodes.pop()
+
+    next = __next__
+
+
+class RoutingTable(BothSpellings):
+    """All the contacts of one node.
+
+    Args:
+        protocol: The protocol this table belongs to; kept for programs that look for it.
+        ksize: Contacts in a bucket and in an answer, the k of the paper.
+        node: The own node. It is never in the table; its place decides which buckets split.
+        b: Bits that a lookup gains at a time (section 4.2).
+        clock: Where buckets read the time of lookups, in seconds.
+    """
+
+    def __init__(
+        self,
+        protocol: object,
+        ksize: int,
+        node: Node,
+        b: int = 5,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.protocol = protocol
+        self.ksize = ksize
+        self.node = node
+        self.b = b
+        self.clock = clock
+        self.flush()
+
+    @property
+    def buckets(self) -> list[KBucket]:
+        """The buckets in the order of their ranges; a program may set a list of its own."""
+        return self._buckets
+
+    @buckets.setter
+    def buckets(self, buckets: list[KBucket]) -> None:
+        self._buckets = buckets
+        self._starts = [bucket.range[0] for bucket in buckets]
+        self._is_tree = False
+
+    def flush(self) -> None:
+        """Forget all contacts: one bucket for the whole space."""
+        self.buckets = [KBucket(0, 2**ID_BITS - 1, self.ksize, clock=self.clock)]
+        self._is_tree = True  # and stays one, since buckets only ever split in halves
+
+    # -- contacts ------------------------------------------------------------------------------------------------
+
+    def add_contact(self, node: Node) -> bool:
+        """Add a contact as the most recently seen of its bucket, splitting full buckets by R24, R25 and R32.
+
+        Returns:
+            True if it is in the table now, False if it waits in a replacement cache (or is the own id).
+        """
+        if node.id == self.node.id:
+            return False
+        index = self.get_bucket_for(node)
+        while not self.buckets[index].add_node(node):
+            if not self._splits(self.buckets[index]):
+                return False
+            self.split_bucket(index)
+            index = self.get_bucket_for(node)
+        return True
+
+    addContact = add_contact
+
+    def remove_contact(self, node: Node) -> None:
+        """Forget a contact; the most recently seen replacement takes its place."""
+        self.bucket_of(node.long_id).remove_node(node)
+
+    removeContact = remove_contact
+
+    def is_new_node(self, node: Node) -> bool:
+        """Return whether the node is not in the table."""
+        return self.bucket_of(node.long_id).is_new_node(node)
+
+    isNewNode = is_new_node
+
+    def has_room(self, long_id: int) -> bool:
+        """Return whether a node with this id would become a contact at once."""
+        bucket = self.bucket_of(long_id)
+        return len(bucket) < bucket.ksize or self._splits(bucket)
+
+    def contacts(self) -> list[Node]:
+        """Return every contact, in the order of buckets."""
+        return [node for bucket in self.buckets for node in bucket.nodes.values()]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.buckets))
+
+    # -- buckets -------------------------------------------------------------------------------------------------
+
+    def bucket_of(self, long_id: int) -> KBucket:
+        """Return the bucket whose range holds this id."""
+        return self._buckets[bisect_right(self._starts, long_id) - 1]
+
+    def get_bucket_for(self, node: Node) -> int:
+        """Return the index of the bucket that the node falls into; both ends of a range belong to its bucket."""
+        return max(bisect_right(self._starts, node.long_id) - 1, 0)
+
+    getBucketFor = get_bucket_for
+
+    def split_bucket(self, index: int) -> None:
+        """Replace a bucket by its two halves."""
+        one, two = self._buckets[index].split()
+        self._buckets[index : index + 1] = [one, two]
+        self._starts.insert(index + 1, two.range[0])
+
+    splitBucket = split_bucket
+
+    def lonely_buckets(self) -> list[KBucket]:
+        """Return the buckets in whose range nothing was looked up for over an hour (section 2.3)."""
+        hour_ago = self.clock() - LONELY_S
+        return [bucket for bucket in self.buckets if bucket.last_updated < hour_ago]
+
+    getLonelyBuckets = lonely_buckets
+
+    def levels(self) -> Iterator[tuple[int, int, list[KBucket]]]:
+        """Yield each distance level, farthest first: its lowest and highest id, and the buckets in it.
+
+        A level holds the ids that share a given number of bits with the own id and differ in the next: a k-bucket of
+        the paper's section 2.2. With b over 1 several of our buckets share one. The own bucket is the last level.
+        """
+        for depth in range(ID_BITS):
+            low_bits = ID_BITS - 1 - depth
+            sibling = (self.node.long_id >> low_bits ^ 1) << low_bits
+            bucket = self.bucket_of(sibling)
+            if bucket.has_in_range(self.node):
+                yield *bucket.range, [bucket]
+                return
+            yield sibling, sibling + (1 << low_bits) - 1, list(self._subtree(sibling, depth + 1))
+
+    def _splits(self, bucket: KBucket) -> bool:
+        low, high = bucket.range
+        if low == high:
+            return False
+        if bucket.has_in_range(self.node) or bucket.depth() % self.b:
+            return True
+        return self._in_neighbourhood(low)
+
+    def _in_neighbourhood(self, low: int) -> bool:
+        """Return whether the bucket at `low` lies in the smallest subtree around the own id with k contacts."""
+        shared = ID_BITS - (low ^ self.node.long_id).bit_length()  # bits that bucket and own id have in common
+        nearer = sum(map(len, self._subtree(self.node.long_id, shared + 1)))
+        if nearer >= self.ksize:
+            return False
+        whole = sum(map(len, self._subtree(self.node.long_id, shared)))
+        return whole < self.ksize * NEIGHBOURHOOD_FACTOR
+
+    # -- the k closest -------------------------------------------------------------------------------------------
+
+    def find_neighbors(self, node: Node, k: int | None = None, exclude: Node | None = None) -> list[Node]:
+        """Return the k contacts closest to a node's id, nearest first: exactly those (section 2.3; R8).
+
+        Args:
+            node: The node or key; a contact with its very id is left out.
+            k: How many at most; None or 0 means the table's k.
+            exclude: The contact at this node's address is left out, whatever its id.
+        """
+        return self.closest(node, k or self.ksize, exclude.address if exclude is not None else None)
+
+    findNeighbors = find_neighbors
+
+    def closest(self, target: Node, k: int, exclude: Address | None = None, skip: Container[bytes] = ()) -> list[Node]:
+        """Return the k contacts closest to `target`, nearest first, without its own id, an address, and ids to skip."""
+        long_id = target.long_id
+        found: list[Node] = []
+        for bucket in self._nearest_first(long_id):
+            fit = [
+                node
+                for node in bucket.nodes.values()
+                if node.id not in skip and node.long_id != long_id and node.address != exclude
+            ]
+            fit.sort(key=lambda node: node.long_id ^ long_id)
+            found += fit
+            if len(found) >= k:
+                return found[:k]
+        return found
+
+    def _nearest_first(self, long_id: int) -> Iterator[KBucket]:
+        """Yield the buckets so that none has a contact nearer to the id than one of an earlier bucket."""
+        if self._is_tree:
+            return self._subtree(long_id, 0)
+        everything = KBucket(0, 2**ID_BITS - 1, 0)  # a program's own buckets: all contacts are sorted at once
+        everything.nodes.update((node.id, node) for node in self.contacts())
+        return iter((everything,))
+
+    def _subtree(self, long_id: int, depth: int) -> Iterator[KBucket]:
+        """Yield the buckets that share `depth` bits with an id, in the order of their distance from it.
+
+        First the bucket that holds the id; then, level by level outwards, the sibling subtree, which in turn is
+        walked from the id's mirror image in it: the id with that level's bit flipped.
+        """
+        bucket = self.bucket_of(long_id)
+        yield bucket
+        for level in range(bucket.depth() - 1, depth - 1, -1):
+            yield from self._subtree(long_id ^ (1 << (ID_BITS - 1 - level)), level + 1)
