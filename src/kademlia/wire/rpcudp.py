@@ -1,0 +1,150 @@
+"""The rpcudp dialect, spoken by every published release: one byte of type, 20 of message id, a msgpack body.
+
+A request's body is `[method, [arguments]]`, an answer's is the bare result. There is no error answer, no version,
+and no sender id outside the arguments. We send text as msgpack str and take str or bin for method names, addresses
+and the word "value", which makes nodes of 0.4, 0.6 and 2.x all understand each other. What follows the body is a
+trailer (`wire.trailer`), which those releases never look at.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+
+from kademlia.node import ID_BYTES, Node
+
+REQUEST = 0
+RESPONSE = 1
+
+#: Bytes before the body: type and message id.
+HEADER_BYTES = 21
+
+#: Smallest datagram: a header and a body of one byte.
+DATAGRAM_BYTES_MIN = HEADER_BYTES + 1
+
+#: Largest packed [name, arguments] of a request, in bytes; the published releases refuse to send more.
+REQUEST_BODY_BYTES_MAX = 8192
+
+#: The types a stored value may have, and no others (no subclasses, as in 2.x).
+VALUE_TYPES = frozenset((int, float, bool, str, bytes))
+
+#: What decoding hostile bytes can raise.
+DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+#: Integers that msgpack can carry.
+INT_MIN, INT_MAX = -(2**63), 2**64 - 1
+
+encode = msgspec.msgpack.encode
+decode = msgspec.msgpack.Decoder().decode
+_decode_request = msgspec.msgpack.Decoder(tuple[Any, list[Any]]).decode
+
+
+def request(message_id: bytes, body: bytes) -> bytes:
+    """Return a request's datagram from its encoded `[method, arguments]`."""
+    return b"\x00" + message_id + body
+
+
+def response(message_id: bytes, result: object) -> bytes:
+    """Return an answer's datagram."""
+    return b"\x01" + message_id + encode(result)
+
+
+def decode_request(body: bytes) -> tuple[str, list[Any]]:
+    """Return method name and arguments.
+
+    Raises:
+        msgspec.DecodeError, UnicodeDecodeError, RecursionError: The bytes are no request.
+    """
+    name, arguments = _decode_request(body)
+    if type(name) is bytes:  # Python 2 nodes
+        name = name.decode()
+    if type(name) is not str:
+        raise msgspec.DecodeError("the method's name is no text")
+    return name, arguments
+
+
+def nested_within(value: object, levels: int) -> bool:
+    """Return whether a decoded value is plain (no msgpack extension, no time stamp) and at most so many levels deep."""
+    if isinstance(value, (list, tuple)):
+        return levels > 0 and all(nested_within(item, levels - 1) for item in value)
+    if isinstance(value, dict):
+        return levels > 0 and all(
+            nested_within(key, 0) and nested_within(item, levels - 1) for key, item in value.items()
+        )
+    return value is None or type(value) in VALUE_TYPES
+
+
+def is_id(value: object) -> bool:
+    """Return whether a decoded value is a node id or a key."""
+    return type(value) is bytes and len(value) == ID_BYTES
+
+
+def check_size(name: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse a request that the published releases would refuse to send.
+
+    Raises:
+        ValueError: Name and arguments are over 8192 bytes when packed.
+    """
+    size = len(encode((name, arguments)))
+    if size > REQUEST_BODY_BYTES_MAX:
+        raise ValueError(
+            f"{name} with these arguments is {size} bytes packed, and a datagram holds {REQUEST_BODY_BYTES_MAX}; "
+            f"make the value {size - REQUEST_BODY_BYTES_MAX} bytes shorter, or split it over several keys"
+        )
+
+
+@lru_cache(maxsize=65536)
+def is_address(ip: str) -> bool:
+    """Return whether this text is a numeric address and not a name."""
+    try:
+        ip_address(ip)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=65536)
+def is_host(ip: str) -> bool:
+    """Return whether this text is the numeric address of one host: neither unspecified nor multicast."""
+    if not is_address(ip):
+        return False
+    address = ip_address(ip)
+    return not (address.is_unspecified or address.is_multicast)
+
+
+def contacts(result: object, most: int) -> list[Node] | None:
+    """Return the nodes of a find_node answer, at most so many, or None if it has not the shape of one.
+
+    Entries that are not a 20-byte id, an address and a port are passed over: they cost their sender that entry.
+    """
+    if not isinstance(result, (list, tuple)):
+        return None
+    return [node for node in map(_contact, result[:most]) if node is not None]
+
+
+def _contact(entry: object) -> Node | None:
+    if not isinstance(entry, (list, tuple)) or len(entry) < 3:
+        return None
+    node_id, ip, port = entry[:3]
+    if isinstance(ip, bytes):  # Python 2 nodes
+        ip = ip.decode("latin-1")
+    if not is_id(node_id) or not isinstance(ip, str) or type(port) is not int or not 0 < port < 65536:
+        return None
+    ip = plain_ip(ip)
+    return Node(node_id, ip, port) if is_host(ip) else None
+
+
+def plain_ip(ip: str) -> str:
+    """Return an IPv4-mapped IPv6 address as IPv4, any other text as it is."""
+    return ip[7:] if ip.startswith("::ffff:") and "." in ip else ip
+
+
+def found_value(result: object) -> tuple[bool, Any]:
+    """Return whether a find_value answer holds a value of a storable type, and the value."""
+    if not isinstance(result, dict):
+        return False, None
+    value = result["value"] if "value" in result else result.get(b"value")
+    return type(value) in VALUE_TYPES, value
