@@ -1,0 +1,1 @@
+"""The parts that `KademliaProtocol` is put together from. Pure: no sockets, clocks, tasks or global chance."""

@@ -1,0 +1,175 @@
+"""Answering requests: decode, check, find the method, and see that nobody gets more than is due to it.
+
+To an address that has not proved itself we never send more bytes than came from it. What it asks for beyond that is
+held while we ping it, and done and sent in full when the answer comes; its stores have no effect until then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kademlia.engine.held import Held
+from kademlia.engine.records import Record
+from kademlia.engine.rpcs import Rpc, rpcs_of
+from kademlia.wire import rpcudp, trailer
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+
+class Answering:
+    """The side of a node that others see."""
+
+    def __init__(self, protocol: KademliaProtocol, base: type) -> None:
+        self.held = Held(protocol.counts)
+        self._protocol = protocol
+        self._counts = protocol.counts
+        kind: Any = type(protocol)
+        self._rpcs = rpcs_of(kind, base)
+
+    def request(self, data: bytes, record: Record, now: float) -> bytes | None:
+        """Take a request's datagram; return the answer's datagram, or None if there is none, or not yet."""
+        name, arguments, hints = self._decoded(data)
+        rpc = self._rpcs.get(name)
+        if rpc is None:
+            self._counts["unknown_methods" if name else "malformed"] += 1
+            return None
+        if not rpc.accepts(arguments):
+            self._counts["malformed"] += 1
+            return None
+        claimed = arguments[0] if rpc.checks else None
+        if claimed == self._protocol.source_node.id:
+            self._from_ourselves(data)
+            return None
+        self._counts["requests"] += 1
+        if not record.is_contact:
+            record.ephemeral = bool(hints and hints.get(trailer.EPHEMERAL))
+        reply = self._answer(name, rpc, arguments, data, record, hints, now)
+        if claimed is not None:
+            self._protocol.contacts.requested(record, claimed, self.held.waits_for(record.address), now)
+        return reply
+
+    def release(self, record: Record, now: float) -> None:
+        """Do and send what was held for an address that just proved itself."""
+        if not self.held.waits_for(record.address):
+            return
+        for parcel in self.held.release(record.address):
+            datagram = parcel.datagram if parcel.outgoing else self.request(parcel.datagram, record, now)
+            if datagram is not None:
+                self._protocol.send(datagram, record.address)
+                self._counts["answered"] += parcel.outgoing
+
+    def _decoded(self, data: bytes) -> tuple[str, list[Any], trailer.Trailer | None]:
+        """Return method name, arguments and trailer; an empty name if the bytes are no request."""
+        stripped, hints = trailer.split(data)
+        if len(stripped) <= rpcudp.HEADER_BYTES + rpcudp.REQUEST_BODY_BYTES_MAX:
+            try:
+                return *rpcudp.decode_request(stripped[rpcudp.HEADER_BYTES :]), hints
+            except rpcudp.DECODE_ERRORS:
+                pass
+        if hints is not None and len(data) <= rpcudp.HEADER_BYTES + rpcudp.REQUEST_BODY_BYTES_MAX:
+            try:  # the body only ended like a trailer
+                return *rpcudp.decode_request(data[rpcudp.HEADER_BYTES :]), None
+            except rpcudp.DECODE_ERRORS:
+                pass
+        return "", [], None
+
+    def _answer(
+        self,
+        name: str,
+        rpc: Rpc,
+        arguments: list[Any],
+        data: bytes,
+        record: Record,
+        hints: trailer.Trailer | None,
+        now: float,
+    ) -> bytes | None:
+        message_id = data[1 : rpcudp.HEADER_BYTES]
+        if name == "store" and not record.verified(now):
+            self.held.add(record.address, message_id, data, False, now)
+            return None
+        method = getattr(self._protocol, rpc.method)
+        if rpc.own:
+            return self._answer_by_program(method, arguments, message_id, record, hints, now)
+        reply = self._datagram(message_id, method(record.address, *arguments), hints)
+        if record.verified(now) or self._fits_credit(reply, record):
+            self._counts["answered"] += 1
+            return reply
+        if name == "stun":
+            self._counts["uncredited"] += 1
+        else:
+            self.held.add(record.address, message_id, data, False, now)
+        return None
+
+    def _answer_by_program(
+        self,
+        method: Any,
+        arguments: list[Any],
+        message_id: bytes,
+        record: Record,
+        hints: trailer.Trailer | None,
+        now: float,
+    ) -> bytes | None:
+        """Call a program's own rpc_* method: it may raise, and its result may come later."""
+        try:
+            result = method(record.address, *arguments)
+        except Exception as fault:  # noqa: BLE001  # whatever a program's own code raises
+            self._program_failed(method, fault)
+            return None
+        host = self._protocol.host
+        operation = host.operation(result) if host is not None else None
+        if operation is None:
+            return self._program_answered(method, message_id, result, record, hints)
+
+        def later(result: object) -> None:
+            reply = self._program_answered(method, message_id, result, record, hints)
+            if reply is not None:
+                self._protocol.send(reply, record.address)
+                self._protocol.wake()
+
+        operation.then(later)
+        return None
+
+    def _program_answered(
+        self, method: Any, message_id: bytes, result: object, record: Record, hints: trailer.Trailer | None
+    ) -> bytes | None:
+        if isinstance(result, BaseException):
+            self._program_failed(method, result)
+            return None
+        try:
+            reply = self._datagram(message_id, result, hints)
+        except (TypeError, ValueError, OverflowError, RecursionError) as fault:  # not a value that msgpack can carry
+            self._program_failed(method, fault)
+            return None
+        now = self._protocol.now
+        if record.verified(now) or self._fits_credit(reply, record):
+            self._counts["answered"] += 1
+            return reply
+        self.held.add(record.address, message_id, reply, True, now)
+        return None
+
+    def _program_failed(self, method: Any, fault: BaseException) -> None:
+        self._counts["rpc_errors"] += 1
+        self._protocol.report(
+            f"{method.__qualname__} raised {type(fault).__name__}: {fault}; its caller gets no answer"
+        )
+
+    def _datagram(self, message_id: bytes, result: object, hints: trailer.Trailer | None) -> bytes:
+        reply = rpcudp.response(message_id, result)
+        if hints is not None:
+            reply = trailer.append(reply, {trailer.NODE_ID: self._protocol.source_node.id})
+        return reply
+
+    def _fits_credit(self, reply: bytes, record: Record) -> bool:
+        if len(reply) > record.credit:
+            return False
+        record.credit -= len(reply)
+        return True
+
+    def _from_ourselves(self, data: bytes) -> None:
+        """Somebody uses our id: we ourselves, if we asked it; then that call need not wait for its time-out."""
+        call = self._protocol.calls.pending(data[1 : rpcudp.HEADER_BYTES])
+        if call is None:
+            self._counts["malformed"] += 1
+        else:
+            self._protocol.asking.reached_ourselves(call)

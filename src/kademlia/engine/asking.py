@@ -1,0 +1,144 @@
+"""Asking others: making requests, and taking their answers, their lateness and their silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from kademlia.engine import limits
+from kademlia.engine.calls import Asker, Call
+from kademlia.engine.outcome import Who, Whoever
+from kademlia.engine.records import Record
+from kademlia.engine.rpcs import overrides
+from kademlia.node import ID_BYTES, Node, stranger
+from kademlia.wire import rpcudp, trailer
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+#: Bytes of a ping of ours: header, `[“ping”, [id]]`.
+PING_BYTES = 50
+
+
+class Asking:
+    """The side of a node that asks; `base` is the class whose call_* methods are ours."""
+
+    def __init__(self, protocol: KademliaProtocol, base: type) -> None:
+        self._protocol = protocol
+        self._counts = protocol.counts
+        self._calls = protocol.calls
+        kind: Any = type(protocol)
+        self._by_program = {
+            name: overrides(kind, base, name)
+            for name in ("call_find_node", "call_find_value", "call_store", "handle_call_response")
+        }
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def about(self, method: str, peer: Node, target: Node, asker: Asker) -> None:
+        """Send find_node or find_value to a peer, by the program's own call_* method if it overrides one."""
+        if self._by_program[f"call_{method}"]:
+            self._let_program_ask(getattr(self._protocol, f"call_{method}")(peer, target), peer, asker)
+        else:
+            self.request(method, (self._protocol.source_node.id, target.id), peer, asker)
+
+    def store(self, node: Node, key: bytes, value: Any, asker: Asker | None = None) -> None:
+        """Send store to a node, by the program's own `call_store` if it overrides it."""
+        asker = asker or Whoever()
+        if self._by_program["call_store"]:
+            self._let_program_ask(self._protocol.call_store(node, key, value), node, asker)
+        else:
+            self.request("store", (self._protocol.source_node.id, key, value), node, asker)
+
+    def who(self, record: Record) -> None:
+        """Ping an address for its id. A stranger's ping is paid from its credit, and sent once."""
+        protocol = self._protocol
+        resend = record.verified(protocol.now)
+        if not resend:
+            if record.credit < PING_BYTES:
+                return
+            record.credit -= PING_BYTES
+        node = record.node or stranger(record.address)
+        self.request("ping", (protocol.source_node.id,), node, Who(record), resend=resend)
+
+    def request(self, method: str, args: Iterable[Any], node: Node, asker: Asker, *, resend: bool = True) -> None:
+        """Send one request to a node, now or when its turn comes."""
+        protocol = self._protocol
+        if protocol.stopped:
+            asker.settled(node, False, None)
+            return
+        record = protocol.records.of(node.address)
+        message_id = protocol.chance.bytes(ID_BYTES)
+        datagram = rpcudp.request(message_id, rpcudp.encode((method, tuple(args))))
+        if resend and (protocol.ephemeral or record.node is None):
+            datagram = trailer.introduction(datagram, protocol.ephemeral, limits.FIRST_REQUEST_BYTES)
+        self._calls.start(Call(message_id, method, datagram, node, record, asker, resend), protocol.now)
+
+    def _let_program_ask(self, awaitable: Any, peer: Node, asker: Asker) -> None:
+        host = self._protocol.host
+        operation = host.operation(awaitable) if host is not None else None
+
+        def answered(response: object) -> None:
+            if isinstance(response, BaseException):
+                self._counts["rpc_errors"] += 1
+                self._protocol.report(f"a call to {peer} raised {type(response).__name__}: {response}")
+            if isinstance(response, tuple) and len(response) == 2:
+                asker.settled(peer, bool(response[0]), response[1])
+            else:
+                asker.settled(peer, False, None)
+
+        if operation is None:
+            answered(awaitable)
+        else:
+            operation.then(answered)
+
+    # -- what comes of them ----------------------------------------------------------------------------------------
+
+    def response(self, data: bytes, record: Record, now: float) -> None:
+        """Take an answer's datagram."""
+        call = self._calls.answered(data[1 : rpcudp.HEADER_BYTES], record.address, now)
+        if call is None:
+            self._counts["unmatched"] += 1
+            return
+        self._counts["replies"] += 1
+        understood, result, told_id = self._decoded(data)
+        if call.method == "ping" and rpcudp.is_id(result):
+            told_id = result
+        if told_id == self._protocol.source_node.id:
+            told_id = None
+        asked = call.node if len(call.node.id) == ID_BYTES else None
+        self._protocol.contacts.answered(record, told_id, asked, now)
+        self._protocol.answering.release(record, now)
+        someone_else = asked is not None and told_id is not None and told_id != asked.id
+        self._settle(call, understood and not someone_else, result)
+
+    def unanswered(self, call: Call, now: float) -> None:
+        """Take a call's hard time-out. A stranger that we pinged unasked has no duty to answer."""
+        self._counts["timeouts"] += 1
+        if call.resend:
+            self._protocol.contacts.unanswered(call.record, call.node, call.sent_at, now)
+        self._settle(call, False, None)
+
+    def reached_ourselves(self, call: Call) -> None:
+        """End a call that came back to us: its asker is told the own node, and no answer."""
+        self._calls.end(call, self._protocol.now)
+        call.asker.settled(call.node, False, self._protocol.source_node)
+
+    def _decoded(self, data: bytes) -> tuple[bool, Any, bytes | None]:
+        """Return whether an answer could be decoded, the answer, and the id its trailer tells."""
+        stripped, hints = trailer.split(data)
+        told_id = hints.get(trailer.NODE_ID) if hints else None
+        for body, told in ((stripped, told_id if rpcudp.is_id(told_id) else None), (data, None)):
+            try:
+                return True, rpcudp.decode(body[rpcudp.HEADER_BYTES :]), told
+            except rpcudp.DECODE_ERRORS:
+                continue
+        self._counts["wrong_replies"] += 1
+        return False, None, None
+
+    def _settle(self, call: Call, happened: bool, result: object) -> None:
+        if not happened:
+            result = None
+        if self._by_program["handle_call_response"] and len(call.node.id) == ID_BYTES:
+            happened, result = self._protocol.handle_call_response((happened, result), call.node)
+        call.asker.settled(call.node, happened, result)

@@ -1,0 +1,202 @@
+"""Whom to believe and whom to give up: the one place where nodes enter and leave the routing table.
+
+A node becomes a contact once its address proved itself and told its id in an answer to us; after that every message
+from there counts as seen (Kademlia, section 2.2; R5). An id in a request alone is a claim, to be checked by a ping.
+A contact that leaves calls unanswered is told to nobody and rests for a doubling time (R30); after five in a row
+the newest replacement takes its place, and without one it is only flagged (R31). A known id that shows up at a new
+address takes it only after the old address was asked and did not answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from kademlia.engine import limits
+from kademlia.engine.link import Link
+from kademlia.engine.records import Record, Records
+from kademlia.node import Address, Node
+from kademlia.routing import RoutingTable
+
+
+class Contacts:
+    """The routing table as the engine uses it.
+
+    Args:
+        router: The table.
+        records: What is known of each address.
+        ask: Called with a record whose node is to be pinged.
+        welcome: Called with a node that became a contact just now.
+    """
+
+    def __init__(
+        self,
+        router: RoutingTable,
+        records: Records,
+        ask: Callable[[Record], None],
+        welcome: Callable[[Node], None],
+    ) -> None:
+        self.link = Link()
+        self.failing: set[bytes] = set()  # ids of contacts with strikes; only ever asked for membership
+        self._router = router
+        self._records = records
+        self._ask = ask
+        self._welcome = welcome
+        self._suspects: list[tuple[float, int, Record]] = []  # heap of when to ask which contact again
+        self._moved: dict[bytes, Record] = {}  # ids seen at a new address, until their old one was asked
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def to_tell(self, target: Node, exclude: Address | None) -> list[Node]:
+        """Return what an asker is told: the k closest contacts, without any that let us down."""
+        return self._router.closest(target, self._router.ksize, exclude, self.failing)
+
+    def to_ask(self, target: Node) -> list[Node]:
+        """Return whom to ask first about a target: the k closest contacts; failing ones only if there are no others."""
+        ksize = self._router.ksize
+        return self._router.closest(target, ksize, None, self.failing) or self._router.closest(target, ksize)
+
+    def any_live(self) -> bool:
+        """Return whether any contact is without strikes."""
+        return len(self._router) > len(self.failing)
+
+    def resting(self, node: Node, now: float) -> bool:
+        """Return whether a node is not to be asked now, after calls it did not answer (R30)."""
+        record = self._records.known(node.address)
+        return record is not None and now < record.locked_until
+
+    # -- news ----------------------------------------------------------------------------------------------------
+
+    def answered(self, record: Record, node_id: bytes | None, asked: Node | None, now: float) -> None:
+        """Learn that an address answered us, and the id it gave, if it gave one."""
+        record.verified_until = now + limits.VERIFIED_S
+        self._heard(record, now)
+        if node_id is not None and (record.node is None or record.node.id != node_id):
+            self._moved_in(record, node_id)
+        if record.node is not None:
+            self.seen(record, now)
+        elif asked is not None and self._router.has_room(asked.long_id):
+            self._ask(record)  # an old node's answer without an id: it would be a contact if it is who we think
+
+    def requested(self, record: Record, claimed: bytes, wanted: bool, now: float) -> None:
+        """Learn that an address asked us something, claiming an id; `wanted`: something is held for it."""
+        record.requests += 1
+        if record.node is not None and record.node.id == claimed and record.verified(now):
+            self._heard(record, now)
+            self.seen(record, now)
+        elif not record.pinged and (wanted or self._worth_a_ping(record, claimed)):
+            self._ask(record)
+
+    def unanswered(self, record: Record, asked: Node | None, sent_at: float, now: float) -> None:
+        """Learn that a call got no answer. Calls that crossed an earlier strike or a later answer do not count."""
+        if sent_at < record.heard_at or sent_at < record.struck_at or not self.link.blames(record, sent_at):
+            return
+        record.struck(now)
+        node = record.node or asked
+        if node is None or not self._is_contact(node):
+            return
+        self.failing.add(node.id)
+        if node.id in self._moved:
+            self._take_address(node, self._moved.pop(node.id), now)
+        elif record.strikes >= limits.STRIKES_UNTIL_STALE and self._replaceable(node):
+            self.forget(node)
+        else:
+            heappush(self._suspects, (record.locked_until, node.long_id, record))
+
+    def seen(self, record: Record, now: float) -> None:
+        """Move a node that was heard just now to its bucket's tail, or let it in (R5, R29)."""
+        node = record.node
+        assert node is not None
+        bucket = self._router.bucket_of(node.long_id)
+        known = bucket.nodes.get(node.id)
+        if known is None:
+            if not record.ephemeral:
+                self._newcomer(node, record, now)
+        elif known.address == record.address:
+            record.is_contact = True
+            self.failing.discard(node.id)
+            self._moved.pop(node.id, None)
+            bucket.nodes.move_to_end(node.id)
+        elif node.id not in self._moved:
+            self._moved[node.id] = record
+            self._ask(self._records.of(known.address))
+
+    def forget(self, node: Node) -> None:
+        """Take a contact out of the table; its bucket's newest replacement takes its place."""
+        self.failing.discard(node.id)
+        self._moved.pop(node.id, None)
+        record = self._records.known(node.address)
+        if record is not None:
+            record.is_contact = False
+        self._router.remove_contact(node)
+
+    def restore(self, nodes: list[Node]) -> None:
+        """Put contacts of an earlier life into the table: told to nobody and asked first who they are."""
+        for node in nodes:
+            if self._router.add_contact(node):
+                record = self._records.of(node.address)
+                record.strikes = max(record.strikes, 1)
+                record.is_contact = True
+                self.failing.add(node.id)
+                heappush(self._suspects, (float("-inf"), node.long_id, record))
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Ask the contacts again whose rest is over."""
+        while self._suspects and self._suspects[0][0] <= now:
+            record = heappop(self._suspects)[2]
+            if record.strikes and not record.pinged and record.locked_until <= now:
+                self._ask(record)
+
+    def deadline(self) -> float | None:
+        """Return when `tick` has something to do next, or None."""
+        return self._suspects[0][0] if self._suspects else None
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    def _heard(self, record: Record, now: float) -> None:
+        self.link.heard(now)
+        record.heard_at = now
+        record.requests = 0
+        if record.strikes:
+            record.forgiven()
+
+    def _moved_in(self, record: Record, node_id: bytes) -> None:
+        """Note who lives at an address; whoever we thought lived there is a ghost."""
+        if record.node is not None and self._is_contact(record.node):
+            self.forget(record.node)
+        record.node = Node(node_id, *record.address)
+
+    def _newcomer(self, node: Node, record: Record, now: float) -> None:
+        if now < record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
+            return
+        if self._router.add_contact(node):
+            record.is_contact = True
+            record.replacement_noted_at = float("-inf")
+            self._welcome(node)
+            return
+        record.replacement_noted_at = now
+        head = self._records.of(self._router.bucket_of(node.long_id).head().address)
+        if not head.calls and now > max(head.heard_at + limits.HEAD_SILENT_S, head.locked_until):
+            self._ask(head)  # ping before evict: it is replaced only if it fails again and again (R6, R31)
+
+    def _take_address(self, node: Node, record: Record, now: float) -> None:
+        self.forget(node)
+        if record.node is not None and record.node.id == node.id:
+            self.seen(record, now)
+
+    def _worth_a_ping(self, record: Record, claimed: bytes) -> bool:
+        if record.ephemeral:
+            return False
+        if record.requests >= limits.REQUESTS_UNTIL_PING:
+            return True
+        return self._router.has_room(int.from_bytes(claimed, "big"))
+
+    def _is_contact(self, node: Node) -> bool:
+        known = self._router.bucket_of(node.long_id).nodes.get(node.id)
+        return known is not None and known.address == node.address
+
+    def _replaceable(self, node: Node) -> bool:
+        bucket = self._router.bucket_of(node.long_id)
+        return len(bucket) >= bucket.ksize and bool(bucket.replacement_nodes)

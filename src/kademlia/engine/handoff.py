@@ -1,0 +1,111 @@
+"""Handing values to newcomers (Kademlia, section 2.5; R28).
+
+A node that learns of a new one stores at it the pairs for which the newcomer is among the k closest, but only those
+to which the teller is nearer than the others it knows, so that one node sends each pair. A store of any size is
+walked in small steps between other work, and few values are on their way at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kademlia.engine import limits
+from kademlia.engine.operation import Operation
+from kademlia.node import Node
+from kademlia.storage import pairs
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+Results = list[tuple[bool, object]]
+
+
+class Handoff:
+    """The values on their way to the newcomers of one node, one newcomer after the other."""
+
+    def __init__(self, protocol: KademliaProtocol) -> None:
+        self._protocol = protocol
+        self._newcomers: deque[_Transfer] = deque()
+
+    def to(self, newcomer: Node) -> Operation[Results]:
+        """Start to hand over; the operation ends with how each store went, as (answered, answer)."""
+        transfer = _Transfer(self._protocol, newcomer)
+        if len(self._newcomers) < limits.HANDOFF_NEWCOMERS_MAX:
+            self._newcomers.append(transfer)
+        else:
+            transfer.end()
+        return transfer.operation
+
+    def tick(self, now: float) -> None:
+        """Take one step with the first newcomer."""
+        if self._newcomers and self._newcomers[0].step():
+            self._newcomers.popleft()
+
+    def deadline(self) -> float | None:
+        """Return a time that has passed if the next step can be taken at once, or None."""
+        return float("-inf") if self._newcomers and self._newcomers[0].may_step() else None
+
+    def clear(self) -> None:
+        """Hand over nothing more."""
+        while self._newcomers:
+            self._newcomers.popleft().end()
+
+
+class _Transfer:
+    """What one newcomer gets."""
+
+    def __init__(self, protocol: KademliaProtocol, newcomer: Node) -> None:
+        self.operation: Operation[Results] = Operation()
+        self._protocol = protocol
+        self._newcomer = newcomer
+        self._pairs: Iterator[tuple[bytes, object]] | None = None
+        self._walked = False
+        self._in_flight = 0
+        self._results: Results = []
+
+    def may_step(self) -> bool:
+        return not self._walked and self._in_flight < limits.HANDOFF_STORES_IN_FLIGHT_MAX
+
+    def step(self) -> bool:
+        """Look at a few pairs; return whether all have been looked at."""
+        if self._pairs is None:
+            self._pairs = iter(list(pairs(self._protocol.storage)))  # a copy: it changes while we walk
+        for _ in range(limits.HANDOFF_KEYS_PER_STEP):
+            if not self.may_step():
+                break
+            pair = next(self._pairs, None)
+            if pair is None:
+                self._walked = True
+                self._maybe_end()
+            elif self._is_due(Node(pair[0])):
+                self._in_flight += 1
+                self._protocol.asking.store(self._newcomer, *pair, self)
+        return self._walked
+
+    def _is_due(self, key: Node) -> bool:
+        protocol = self._protocol
+        ksize = protocol.router.ksize
+        others = protocol.contacts.to_tell(key, self._newcomer.address)
+        if not others:
+            return True
+        is_near = len(others) < ksize or self._newcomer.distance_to(key) < others[-1].distance_to(key)
+        return is_near and protocol.source_node.distance_to(key) < others[0].distance_to(key)
+
+    def settled(self, node: Node, happened: bool, result: object) -> None:
+        """Note how one store went."""
+        self._in_flight -= 1
+        self._results.append((happened, result))
+        self._maybe_end()
+
+    def slow(self, node: Node) -> None:
+        """Wait: nobody else is to get it."""
+
+    def _maybe_end(self) -> None:
+        if self._walked and not self._in_flight:
+            self.operation.finish(self._results)
+
+    def end(self) -> None:
+        self._walked = True
+        self.operation.finish(self._results)

@@ -1,0 +1,103 @@
+"""Joining a network: ask the given addresses who they are, then look up the own id (section 2.3; R23).
+
+The refreshing of every level farther away than the closest neighbour, which fills our buckets and makes us known,
+follows in the background: `upkeep`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kademlia.engine.operation import Operation
+from kademlia.node import Address, Node, stranger
+from kademlia.wire import rpcudp
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+
+class Joining:
+    """One attempt to join by some addresses; it ends with the nodes found, none if nobody answered."""
+
+    def __init__(self, protocol: KademliaProtocol, addresses: list[Address]) -> None:
+        self.operation: Operation[list[Node]] = Operation()
+        self._protocol = protocol
+        self._waiting = list(dict.fromkeys(addresses))
+        self._found: list[Node] = []
+        self._walking = False
+
+    def start(self) -> Operation[list[Node]]:
+        """Start with a ping to each address."""
+        if not self._waiting:
+            self.operation.finish([])
+        for address in list(self._waiting):
+            _Knock(self, address).start()
+        return self.operation
+
+    def answered(self, address: Address, node: Node | None) -> None:
+        """Learn who lives at an address, or that nobody answers there."""
+        if node is not None:
+            self._found.append(node)
+        self.late(address, final=True)
+
+    def late(self, address: Address, final: bool = False) -> None:
+        """Stop waiting for an address, unless it is all we have."""
+        if (self._found or final) and address in self._waiting:
+            self._waiting.remove(address)
+        if not self._waiting and not self._walking:
+            self._walking = True
+            self._walk()
+
+    def _walk(self) -> None:
+        protocol = self._protocol
+        if not self._found:
+            self.operation.finish([])
+            return
+        protocol.lookup(protocol.source_node, self._found).then(self._walked)
+
+    def _walked(self, nodes: list[Node]) -> None:
+        self._protocol.upkeep.refresh_levels()
+        self.operation.finish(nodes)
+
+
+class _Knock:
+    """One address being asked who lives there."""
+
+    def __init__(self, joining: Joining, address: Address) -> None:
+        self._joining = joining
+        self._protocol = joining._protocol
+        self._address = address
+
+    def start(self) -> None:
+        host, port = self._address
+        self._protocol.resolve(host).then(lambda ip: self._ping(ip, port))
+
+    def _ping(self, ip: str | None, port: int) -> None:
+        if ip is None:
+            self._give_up("the name is unknown")
+        elif not self._protocol.reaches(ip):
+            self._give_up("its address family is not the one this node listens on")
+        else:
+            self._protocol.asking.request("ping", (self._protocol.source_node.id,), stranger((ip, port)), self)
+
+    def settled(self, node: Node, happened: bool, result: object) -> None:
+        """Take the answer to the ping: the id of whoever lives there."""
+        if happened and rpcudp.is_id(result) and result != self._protocol.source_node.id:
+            assert isinstance(result, bytes)
+            self._joining.answered(self._address, Node(result, node.ip, node.port))
+        elif happened:
+            self._give_up("it answered, but not with a node id")
+        elif result is self._protocol.source_node:
+            self._give_up("it is this very node")
+        else:
+            self._give_up("no answer; is a node running there, and does the port let UDP through?")
+
+    def slow(self, node: Node) -> None:
+        """Go on with the others if somebody answered."""
+        self._joining.late(self._address)
+
+    def _give_up(self, reason: str) -> None:
+        host, port = self._address
+        if not self._protocol.stopped:
+            self._protocol.report(f"cannot bootstrap from {host}:{port}: {reason}")
+        self._joining.answered(self._address, None)

@@ -1,0 +1,112 @@
+"""Every limit of a node: its name, its unit and its reason, in one place.
+
+What exceeds a limit is refused or dropped, and counted (`engine.stats`). Times are in seconds, sizes in bytes.
+"""
+
+from __future__ import annotations
+
+# -- datagrams -----------------------------------------------------------------------------------------------------
+
+#: Largest datagram we read: a UDP datagram cannot be longer, and old nodes answer with values of any size.
+DATAGRAM_BYTES_MAX = 65535
+
+#: Deepest nesting of arrays and maps that is believed; the protocol itself needs three levels.
+NESTING_MAX = 16
+
+#: Contacts believed from one answer: k of the largest network we know of is 20; more is somebody's flood.
+CONTACTS_PER_REPLY_MAX = 64
+
+# -- calls ---------------------------------------------------------------------------------------------------------
+
+#: A call without an answer for this long counts against the asked node (rpcudp's time-out, in every release).
+HARD_TIMEOUT_S = 5.0
+
+#: Bounds of the soft time-out, srtt + 4 var, after which a call's slot is free and it is sent once more.
+SOFT_TIMEOUT_MIN_S = 0.2
+SOFT_TIMEOUT_MAX_S = 2.0
+
+#: Soft time-out of a node whose round-trip time is not known yet.
+SOFT_TIMEOUT_UNKNOWN_S = 0.5
+
+#: Requests under way at once; the rest queue. A default Linux receive buffer holds about this many small datagrams.
+REQUESTS_IN_FLIGHT_MAX = 512
+
+#: Hard time-outs in a row, nothing heard in between, after which we believe our own link is down (pymdht's rule).
+TIMEOUTS_UNTIL_LINK_DOWN = 10
+
+#: The wall clock leaving the monotonic one by this much means that the machine slept.
+SLEEP_GAP_S = 30.0
+
+# -- addresses -----------------------------------------------------------------------------------------------------
+
+#: Addresses remembered at once; about 300 bytes each. Oldest non-contacts are forgotten first.
+RECORDS_MAX = 65536
+
+#: An address is verified for this long after it answered a request of ours.
+VERIFIED_S = 600.0
+
+#: Requests of a stranger after which we ask who it is even if its bucket has no room.
+REQUESTS_UNTIL_PING = 8
+
+#: Requests and answers held for strangers while they are asked to prove their address.
+HELD_MAX = 4096
+HELD_BYTES_MAX = 1 << 20
+
+#: Held for one address: a joining node asks a handful of things before its first answer comes.
+HELD_PER_ADDRESS_MAX = 64
+
+#: What is held longer than a caller waits is of no use to it.
+HELD_S = HARD_TIMEOUT_S
+
+#: First requests are padded to this size, so that the answer and the ping that proves our address fit our credit.
+FIRST_REQUEST_BYTES = 128
+
+# -- contacts ------------------------------------------------------------------------------------------------------
+
+#: Unanswered calls in a row after which a contact is replaced, if there is a replacement (section 4.1; R31).
+STRIKES_UNTIL_STALE = 5
+
+#: A struck contact is not asked for this long, doubling with each strike up to the maximum (section 4.1; R30).
+LOCK_MIN_S = 5.0
+LOCK_MAX_S = 600.0
+
+#: A full bucket's newcomer from one address is noted once in this time; one glance a minute keeps the order fresh.
+REPLACEMENT_NOTED_S = 60.0
+
+#: The head of a full bucket is pinged for a newcomer's sake if it was silent for this long.
+HEAD_SILENT_S = 60.0
+
+# -- lookups -------------------------------------------------------------------------------------------------------
+
+#: Requests one lookup may make, in multiples of k; an honest one needs one to two, liars could go on for ever.
+LOOKUP_REQUESTS_FACTOR = 10
+
+#: Nodes one lookup remembers, in multiples of k: the nearest, so that failures have someone to take their place.
+LOOKUP_NODES_FACTOR = 16
+
+# -- upkeep --------------------------------------------------------------------------------------------------------
+
+#: Buckets without a lookup for this long are refreshed, values held for this long are republished (R22, R26).
+REFRESH_S = 3600.0
+
+#: How often refreshing and republishing are looked at; jittered, so that one holder goes first and others see it.
+UPKEEP_S = 600.0
+
+#: Share by which periods are jittered either way.
+JITTER = 0.2
+
+#: A node without live contacts tries its bootstrap addresses again after the first time, doubling to the last.
+BOOTSTRAP_RETRY_MIN_S = 1.0
+BOOTSTRAP_RETRY_MAX_S = 300.0
+
+#: Lookups that upkeep has under way at once (refreshing, joining, republishing).
+UPKEEP_LOOKUPS_MAX = 3
+
+#: Keys compared with a newcomer in one go: under a millisecond, so that a full store never blocks the loop (R28).
+HANDOFF_KEYS_PER_STEP = 64
+
+#: Values on their way to a newcomer at once.
+HANDOFF_STORES_IN_FLIGHT_MAX = 32
+
+#: Newcomers waiting for their values; later ones get them by republishing.
+HANDOFF_NEWCOMERS_MAX = 256

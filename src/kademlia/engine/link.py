@@ -1,0 +1,48 @@
+"""Is it them or us? Whether silence means that a peer is gone or that our own link is down.
+
+Ten calls in a row without an answer, and nothing heard since they were sent, mean that it is our link (as pymdht
+does): strikes are suspended, and those of that run forgiven, or an hour without a cable would empty the table.
+"""
+
+from __future__ import annotations
+
+from kademlia.engine import limits
+from kademlia.engine.records import Record
+
+
+class Link:
+    """Our own link to the network, judged by what comes back."""
+
+    __slots__ = ("_blamed", "_silences", "down", "heard_at")
+
+    def __init__(self) -> None:
+        self.down = False
+        self.heard_at = float("-inf")  # when a peer was last heard for certain
+        self._silences = 0
+        self._blamed: list[Record] = []
+
+    def heard(self, now: float) -> None:
+        """Learn that somebody got through: the link is up, and the strikes since are deserved."""
+        self.heard_at = now
+        self.down = False
+        if self._silences:
+            self._silences = 0
+            self._blamed.clear()
+
+    def blames(self, record: Record, sent_at: float) -> bool:
+        """Return whether a call without an answer is to count against the asked node."""
+        if sent_at < self.heard_at:
+            return True
+        self._silences += 1
+        if self._silences >= limits.TIMEOUTS_UNTIL_LINK_DOWN:
+            self.suspect()
+        if not self.down:
+            self._blamed.append(record)
+        return not self.down
+
+    def suspect(self) -> None:
+        """Take the link for down until somebody is heard, and forgive whom we blamed meanwhile."""
+        self.down = True
+        for record in self._blamed:
+            record.forgiven()
+        self._blamed.clear()

@@ -1,0 +1,399 @@
+"""One node's engine: bytes and the time go in, bytes and deadlines come out.
+
+It opens no socket, reads no clock, starts no task and draws no randomness of its own: a `host` (a driver, or the
+simulator) calls `receive` with each datagram and `tick` when the `deadline` has come, sends the answers that
+`receive` returns and what lies in `outbox`, and turns operations into what its world awaits. So what is proved in
+simulation is true of the shipped code.
+
+`rpc_*` methods answer others, `call_*` methods ask others (Kademlia, section 2.3; R7). Programs extend a node by
+subclassing: overriding either, or adding `rpc_*` methods of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kademlia.crawling import NodeSpiderCrawl, Response, ValueSpiderCrawl
+from kademlia.engine import limits
+from kademlia.engine.answering import Answering
+from kademlia.engine.asking import Asking
+from kademlia.engine.calls import Calls
+from kademlia.engine.chance import Chance
+from kademlia.engine.contacts import Contacts
+from kademlia.engine.forwards import Forwards
+from kademlia.engine.host import Host
+from kademlia.engine.joining import Joining
+from kademlia.engine.operation import Operation, finished
+from kademlia.engine.outcome import Outcome
+from kademlia.engine.publication import Publication
+from kademlia.engine.records import Records
+from kademlia.engine.stats import Stats, new_counts
+from kademlia.engine.upkeep import Upkeep
+from kademlia.node import Address, Node, stranger
+from kademlia.routing import RoutingTable
+from kademlia.storage import IStorage
+from kademlia.utils import BothSpellings
+from kademlia.wire import rpcudp
+
+
+class KademliaProtocol(Forwards, BothSpellings):
+    """One node.
+
+    Args:
+        source_node: The own node; its id is 20 bytes.
+        storage: Where values are kept, an `IStorage`.
+        ksize: The k of the paper: contacts in a bucket, nodes in an answer, holders of a value.
+    """
+
+    #: Requests that a lookup has under way at once, the alpha of the paper.
+    alpha = 3
+
+    #: Whether this node tells others that it will be gone in a moment, so that they keep it out of their tables.
+    ephemeral = False
+
+    def __init__(self, source_node: Node, storage: IStorage, ksize: int) -> None:
+        self.source_node = source_node
+        self.storage = storage
+        self.host: Host | None = None
+        self.now = 0.0  # the time of the last event, in seconds on the host's monotonic clock
+        self.wall_offset = 0.0  # wall-clock time minus `now`; only time stamps use it
+        self.stopped = False
+        self.counts = new_counts()
+        self.chance = Chance()
+        self.records = Records()
+        self.calls = Calls(self.counts)
+        self.router = RoutingTable(self, ksize, source_node, clock=lambda: self.now)
+        self.asking = Asking(self, KademliaProtocol)
+        self.answering = Answering(self, KademliaProtocol)
+        self.contacts = Contacts(self.router, self.records, self.asking.who, self._welcome)
+        self.upkeep = Upkeep(self)
+
+    @property
+    def sourceNode(self) -> Node:  # the documented spelling
+        """The documented spelling of `source_node`."""
+        return self.source_node
+
+    # -- the host's side: datagrams and time -----------------------------------------------------------------------
+
+    def start(self, host: Host, now: float, wall: float) -> None:
+        """Begin to live in a world, at its monotonic and its wall-clock time in seconds."""
+        self.host = host
+        self.stopped = False
+        self.now = now
+        self.wall_offset = wall - now
+        self.chance = Chance(host.random_bytes)
+        for bucket in self.router.buckets:
+            bucket.last_updated = now
+        self.upkeep.start(now)
+
+    def receive(self, data: bytes, address: Address, now: float) -> bytes | None:
+        """Take one datagram; return the answer's bytes to be sent back, or None.
+
+        Nothing that arrives raises: what is not of this protocol is counted and dropped.
+        """
+        self.now = now
+        self.counts["received"] += 1
+        self.counts["received_bytes"] += len(data)
+        record = self.records.of(address)
+        record.credit += len(data)
+        if len(data) >= rpcudp.DATAGRAM_BYTES_MIN:
+            if data[0] == rpcudp.REQUEST:
+                return self.answering.request(data, record, now)
+            if data[0] == rpcudp.RESPONSE:
+                self.asking.response(data, record, now)
+                return None
+        self.counts["malformed"] += 1
+        return None
+
+    def tick(self, now: float) -> None:
+        """Do what is due at this time; see `deadline`."""
+        self.now = now
+        late, ended = self.calls.expired(now)
+        for call in late:
+            call.asker.slow(call.node)
+        for call in ended:
+            self.asking.unanswered(call, now)
+        self.answering.held.expire(now)
+        self.contacts.tick(now)
+        self.upkeep.tick(now)
+
+    def deadline(self) -> float | None:
+        """Return when `tick` has something to do next, in the time of `now`, or None if never."""
+        dates = (
+            self.calls.deadline(),
+            self.answering.held.deadline(),
+            self.contacts.deadline(),
+            self.upkeep.deadline(),
+        )
+        return min((at for at in dates if at is not None), default=None)
+
+    def wall_clock(self, now: float, wall: float) -> None:
+        """Learn the wall-clock time, each minute or so; a leap means that the machine slept, so our link was down."""
+        if abs(wall - now - self.wall_offset) > limits.SLEEP_GAP_S:
+            self.contacts.link.suspect()
+        self.wall_offset = wall - now
+
+    def take_outbox(self) -> list[tuple[bytes, Address]]:
+        """Return the datagrams to be sent, with their addresses, and forget them."""
+        outbox, self.calls.outbox = self.calls.outbox, []
+        return outbox
+
+    def restore(self, contacts: list[Node], addresses: list[Address]) -> None:
+        """Take over the table and the bootstrap addresses of an earlier life, before `start`."""
+        self.contacts.restore([node for node in contacts if node.id != self.source_node.id])
+        self.upkeep.bootstrap_addresses = list(addresses)
+
+    def stop(self) -> None:
+        """End everything under way as if all others were dead, and do nothing more."""
+        self.stopped = True
+        self.upkeep.stop()
+        self.answering.held.clear()
+        for call in self.calls.end_all():
+            call.asker.settled(call.node, False, None)
+
+    def stats(self) -> Stats:
+        """Return all counts, and what is held now."""
+        return Stats(
+            **self.counts,
+            contacts=len(self.router),
+            failing=len(self.contacts.failing),
+            replacements=sum(len(bucket.replacement_nodes) for bucket in self.router.buckets),
+            buckets=len(self.router.buckets),
+            records=len(self.records),
+            in_flight=self.calls.in_flight,
+            queued=self.calls.queued,
+            holding=len(self.answering.held),
+            link_down=self.contacts.link.down,
+        )
+
+    # -- answering others ------------------------------------------------------------------------------------------
+
+    def rpc_ping(self, sender: Address, nodeid: bytes) -> Any:
+        """Answer a ping with the own id."""
+        return self.source_node.id
+
+    def rpc_stun(self, sender: Address) -> Any:
+        """Answer with the sender's address as seen from here."""
+        return sender
+
+    def rpc_store(self, sender: Address, nodeid: bytes, key: bytes, value: Any) -> Any:
+        """Keep a value; True if it is kept."""
+        return self.keep(key, value)
+
+    def rpc_find_node(self, sender: Address, nodeid: bytes, key: bytes) -> Any:
+        """Answer with the k contacts closest to a key, as (id, ip, port), in no promised order (R8)."""
+        return [tuple(node) for node in self.contacts.to_tell(Node(key), sender)]
+
+    def rpc_find_value(self, sender: Address, nodeid: bytes, key: bytes) -> Any:
+        """Answer with {"value": value} if it is kept here, else as `rpc_find_node` (R9)."""
+        value = self.storage.get(key, None)
+        if type(value) in rpcudp.VALUE_TYPES:
+            return {"value": value}
+        return self.rpc_find_node(sender, nodeid, key)
+
+    def keep(self, key: bytes, value: Any) -> bool:
+        """Put a value into the own store."""
+        self.storage[key] = value
+        return True
+
+    # -- asking others: the documented calls ------------------------------------------------------------------------
+
+    def call_ping(self, node_to_ask: Node) -> Any:
+        """Ping a node. What is returned ends with (True, its id), or (False, None) without an answer."""
+        return self._call("ping", node_to_ask)
+
+    callPing = call_ping
+
+    def call_find_node(self, node_to_ask: Node, node_to_find: Node) -> Any:
+        """Ask a node for the contacts closest to another; ends with (True, list of [id, ip, port]) or (False, None)."""
+        return self._call("find_node", node_to_ask, node_to_find.id)
+
+    callFindNode = call_find_node
+
+    def call_find_value(self, node_to_ask: Node, node_to_find: Node) -> Any:
+        """Ask a node for a value; ends with (True, {"value": value}), (True, list as above) or (False, None)."""
+        return self._call("find_value", node_to_ask, node_to_find.id)
+
+    callFindValue = call_find_value
+
+    def call_store(self, node_to_ask: Node, key: bytes, value: Any) -> Any:
+        """Ask a node to keep a value; ends with (True, True), (True, False) if it refused, or (False, None)."""
+        return self._call("store", node_to_ask, key, value)
+
+    callStore = call_store
+
+    def call(self, address: Address, name: str, *args: Any) -> Any:
+        """Call any remote method by name, sent at once. `protocol.x(address, ...)` is the same for every own `rpc_x`.
+
+        Returns:
+            A Future or a Deferred that ends with (True, answer), or (False, None) without an answer in 5 s.
+
+        Raises:
+            ValueError: Name and arguments are larger than 8192 bytes when packed.
+        """
+        rpcudp.check_size(name, args)
+        outcome = Outcome()
+        self.call_into(outcome, address, name, *args)
+        return self.future(outcome.operation)
+
+    def call_into(self, outcome: Outcome, address: Address, name: str, *args: Any) -> None:
+        """As `call`, but the engine's way: how it went is told to `outcome`."""
+
+        def resolved(ip: str | None) -> None:
+            if ip is None:
+                outcome.operation.finish((False, None))
+            else:
+                self.asking.request(name, args, stranger((ip, address[1])), outcome)
+                self.wake()
+
+        self._clock()
+        self.resolve(address[0]).then(resolved)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_") and hasattr(type(self), f"rpc_{name}"):
+                return lambda address, *args: self.call(address, name, *args)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def handle_call_response(self, result: Response, node: Node) -> Response:
+        """Take note of how a call went: an answer makes the node a contact, silence counts against it (R31).
+
+        Override it to see, or change, every result. Returns the result.
+        """
+        record = self.records.of(node.address)
+        if not result[0]:
+            self.contacts.unanswered(record, node, self.now - limits.HARD_TIMEOUT_S, self.now)
+        elif record.verified(self.now):
+            self.contacts.answered(record, None, node, self.now)
+        else:  # nothing was heard from there: the program vouches for it
+            self.welcome_if_new(node)
+        return result
+
+    handleCallResponse = handle_call_response
+
+    def welcome_if_new(self, node: Node) -> Any:
+        """Add a node to the table and hand it the values it should keep, if it is not there yet."""
+        if self.router.is_new_node(node) and self.router.add_contact(node):
+            return self.transfer_key_values(node)
+        return self.future(finished([]))
+
+    welcomeIfNewNode = welcome_if_new
+
+    def transfer_key_values(self, node: Node) -> Any:
+        """Store at a newcomer all the values it should be keeping (section 2.5; R28).
+
+        Returns:
+            What ends with a list of (answered, answer), one for each value sent.
+        """
+        operation = self.upkeep.handoff.to(node)
+        self.wake()
+        return self.future(operation)
+
+    transferKeyValues = transfer_key_values
+
+    def get_refresh_ids(self) -> list[bytes]:
+        """Return an id to look up in each distance level where nothing was for an hour: 20 bytes each (R22)."""
+        return self.upkeep.level_ids(lonely_only=True)
+
+    getRefreshIDs = get_refresh_ids
+
+    # -- operations ------------------------------------------------------------------------------------------------
+
+    def join(self, addresses: list[Address]) -> Operation[list[Node]]:
+        """Join the network by the nodes at some addresses; ends with the nodes found closest to the own id (R23)."""
+        return self._begin(Joining(self, addresses).start)
+
+    def lookup(self, target: Node, peers: list[Node] | None = None) -> Operation[list[Node]]:
+        """Find the k nodes closest to a target, starting from some peers or from the closest contacts."""
+        self.router.bucket_of(target.long_id).last_updated = self.now
+        peers = self.contacts.to_ask(target) if peers is None else peers
+        return self._begin(NodeSpiderCrawl(self, target, peers, self.router.ksize, self.alpha).start)
+
+    def fetch(self, key: bytes) -> Operation[Any]:
+        """Find the value of a key (20 bytes): here, else on the network; None if nobody has it."""
+        value = self.storage.get(key, None)
+        if value is not None:
+            return finished(value)
+        target = Node(key)
+        self.router.bucket_of(target.long_id).last_updated = self.now
+        peers = self.contacts.to_ask(target)
+        return self._begin(ValueSpiderCrawl(self, target, peers, self.router.ksize, self.alpha).start)
+
+    def publish(self, key: bytes, value: Any) -> Operation[bool]:
+        """Store a value at the k nodes closest to its key; True if at least one other node accepted it."""
+        rpcudp.check_size("store", (self.source_node.id, key, value))
+        return self._begin(Publication(self, Node(key), value).start)
+
+    def replicate(self, key: bytes) -> Operation[bool]:
+        """Store a value that we keep at the other holders again; no lookup if the neighbourhood tells them (R27)."""
+        value = self.storage.get(key, None)
+        if value is None:
+            return finished(False)
+        self.keep(key, value)  # as young as the copies it sends out: our next turn is in an hour
+        target = Node(key)
+        holders = self.contacts.to_ask(target)
+        inside = not holders or self.source_node.distance_to(target) < holders[-1].distance_to(target)
+        return self._begin(partial(Publication(self, target, value).start, holders if inside else None))
+
+    # -- what the engine's parts share -------------------------------------------------------------------------------
+
+    def send(self, datagram: bytes, address: Address) -> None:
+        """Put a datagram into the outbox."""
+        self.calls.outbox.append((datagram, address))
+
+    def wake(self) -> None:
+        """Have the outbox sent and the next deadline looked at."""
+        if self.host is not None:
+            self.host.wake()
+
+    def report(self, message: str) -> None:
+        """Tell the operator something that he can do something about."""
+        if self.host is not None:
+            self.host.report(message)
+
+    def resolve(self, host: str) -> Operation[str | None]:
+        """Find the address of a host; addresses are taken as they are."""
+        ip = rpcudp.plain_ip(host)
+        if rpcudp.is_address(ip) or self.host is None:
+            return finished(ip)
+        return self.host.resolve(host)
+
+    def reaches(self, ip: str | None) -> bool:
+        """Return whether we can send to addresses of this one's family."""
+        return self.host is None or (ip is not None and self.host.reaches(ip))
+
+    def askable(self, nodes: list[Node]) -> list[Node]:
+        """Return those of some nodes that a lookup may ask: of our address family, and not resting (R30)."""
+        return [node for node in nodes if self.reaches(node.ip) and not self.contacts.resting(node, self.now)]
+
+    def future(self, operation: Operation[Any]) -> Any:
+        """Return what needs no await: a Future, a Deferred, or the operation itself without a host."""
+        return operation if self.host is None else self.host.future(operation)
+
+    def awaitable(self, operation: Operation[Any]) -> Any:
+        """Return what the world awaits: a coroutine, a Deferred, or the operation itself without a host."""
+        self.wake()
+        return operation if self.host is None else self.host.result(operation)
+
+    def _call(self, method: str, node: Node, *args: Any) -> Any:
+        outcome = Outcome()
+        self._clock()
+        self.asking.request(method, (self.source_node.id, *args), node, outcome)
+        return self.awaitable(outcome.operation)
+
+    def _begin(self, start: Callable[[], Operation[Any]]) -> Operation[Any]:
+        """Begin an operation at the present time, and have its requests sent."""
+        self._clock()
+        operation = start()
+        self.wake()
+        return operation
+
+    def _clock(self) -> None:
+        if self.host is not None:
+            self.now = self.host.now()
+
+    def _welcome(self, node: Node) -> None:
+        self.welcome_if_new(node)
