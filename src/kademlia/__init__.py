@@ -1,0 +1,17 @@
+"""Kademlia: a distributed hash table you import. `set` and `get` over a network of equals, with no server.
+
+    server = kademlia.Server()
+    await server.listen(8468)
+    await server.bootstrap([("203.0.113.7", 8468)])
+    await server.set("key", "value")
+
+Importing it imports no event loop: it serves asyncio and Twisted programs alike.
+"""
+
+from kademlia.network import Server
+
+__version__ = "3.0.0"
+version_info = (3, 0, 0)
+version = __version__
+
+__all__ = ["Server", "__version__", "version", "version_info"]

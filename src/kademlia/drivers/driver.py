@@ -1,0 +1,178 @@
+"""What both drivers share: handing datagrams to the engine, sending what it wants sent, one timer for its deadline."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from typing import Any, Protocol
+
+from kademlia.drivers.chance import random_bytes
+from kademlia.engine.operation import Operation
+from kademlia.node import Address
+from kademlia.protocol import KademliaProtocol
+from kademlia.wire import rpcudp
+
+log = logging.getLogger("kademlia.network")
+
+#: Receive buffer asked for, in bytes: a burst of answers to 512 requests, each of 8 kB, fits. Linux gives
+#: net.core.rmem_max at most.
+RECEIVE_BUFFER_BYTES = 4 << 20
+
+#: Largest datagram read, in bytes: UDP carries no larger one, and old nodes answer with values of any size.
+DATAGRAM_BYTES_MAX = 65535
+
+#: How often the engine is told the wall-clock time, in seconds.
+WALL_CLOCK_S = 60.0
+
+
+class Timer(Protocol):
+    """A call in the future, of either loop."""
+
+    def cancel(self) -> Any:
+        """Do not call."""
+
+
+class Driver(ABC):
+    """One engine's host on a real event loop (`engine.host.Host`)."""
+
+    #: Which of the worlds of `drivers.choice` this is.
+    world: str
+
+    def __init__(self, protocol: KademliaProtocol) -> None:
+        self.protocol = protocol
+        self.transport: Any = None
+        self.own_address: Address | None = None
+        self._families = "46"  # address families our socket can send to
+        self._maps_v4 = False  # whether it needs IPv4 addresses in their IPv6 form
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self._clock_timer: Timer | None = None
+        protocol.host = self
+
+    # -- each loop its own -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def result(self, operation: Operation[Any]) -> Any:
+        """See `engine.host.Host`."""
+
+    @abstractmethod
+    def future(self, operation: Operation[Any]) -> Any:
+        """See `engine.host.Host`."""
+
+    @abstractmethod
+    def operation(self, awaitable: Any) -> Operation[Any] | None:
+        """See `engine.host.Host`."""
+
+    @abstractmethod
+    def resolve(self, name: str) -> Operation[str | None]:
+        """See `engine.host.Host`."""
+
+    @abstractmethod
+    def _write(self, datagram: bytes, address: Address) -> bool:
+        """Send; return whether the socket took it."""
+
+    @abstractmethod
+    def _call_later(self, seconds: float, function: Any) -> Timer:
+        """Call a function once."""
+
+    # -- the same for both -----------------------------------------------------------------------------------------
+
+    @property
+    def listening(self) -> bool:
+        """Whether datagrams can come and go."""
+        return self.transport is not None
+
+    def now(self) -> float:
+        """Return the monotonic time in seconds."""
+        return time.monotonic()
+
+    def random_bytes(self, count: int) -> bytes:
+        """Return bytes that nobody can guess."""
+        return random_bytes(count)
+
+    def report(self, message: str) -> None:
+        """Tell the operator."""
+        log.warning("%s", message)
+
+    def reaches(self, ip: str) -> bool:
+        """Return whether our socket can send to addresses of this one's family."""
+        return ("6" if ":" in ip else "4") in self._families
+
+    def begin(self, transport: Any, own_address: Address) -> None:
+        """Begin to live: the socket is bound."""
+        self.transport = transport
+        self.own_address = own_address
+        is_v6 = ":" in own_address[0]
+        dual = own_address[0] == "::"
+        self._families = "46" if dual else ("6" if is_v6 else "4")
+        self._maps_v4 = dual
+        self.protocol.start(self, self.now(), time.time())
+        self._tell_wall_clock()
+        self.wake()
+
+    def end(self) -> None:
+        """Stop living: everything under way ends, no timer is left."""
+        if self.transport is None:
+            return
+        self.transport = None
+        for timer in (self._timer, self._clock_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._clock_timer = None
+        self.protocol.stop()
+
+    def received(self, data: bytes, address: Any, now: float) -> None:
+        """Hand one datagram to the engine and send its answer."""
+        ip, port = address[:2]
+        if ":" in ip:
+            ip = rpcudp.plain_ip(ip)
+        try:
+            reply = self.protocol.receive(data, (ip, port), now)
+        except Exception:
+            self.protocol.counts["internal_errors"] += 1
+            raise
+        if reply is not None:
+            self._send(reply, (ip, port))
+
+    def wake(self) -> None:
+        """Send what the engine wants sent and arm the timer for its next deadline."""
+        if self.transport is None:
+            return
+        for datagram, address in self.protocol.take_outbox():
+            self._send(datagram, address)
+        self._arm()
+
+    def _send(self, datagram: bytes, address: Address) -> None:
+        counts = self.protocol.counts
+        if self._maps_v4 and ":" not in address[0]:
+            address = ("::ffff:" + address[0], address[1])
+        if self.transport is not None and self._write(datagram, address):
+            counts["sent"] += 1
+            counts["sent_bytes"] += len(datagram)
+        else:
+            counts["unsent"] += 1
+
+    def _arm(self) -> None:
+        """Set the timer, unless it fires early enough already: one that fires too early does no harm."""
+        deadline = self.protocol.deadline()
+        if deadline is None or (self._timer is not None and self._timer_at <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._call_later(max(deadline - self.now(), 0.0), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        try:
+            self.protocol.tick(self.now())
+        except Exception:
+            self.protocol.counts["internal_errors"] += 1
+            raise
+        finally:
+            self.wake()
+
+    def _tell_wall_clock(self) -> None:
+        self.protocol.wall_clock(self.now(), time.time())
+        self._clock_timer = self._call_later(WALL_CLOCK_S, self._tell_wall_clock)

@@ -1,0 +1,454 @@
+"""Server: the front door. It starts operations, owns a driver, loads and saves state; all else is the engine's.
+
+The same methods serve asyncio and Twisted programs. Which of the two is meant is found out when a method is called
+(`drivers.choice`): under asyncio `bootstrap`, `get`, `set` and their like return coroutines, under Twisted Deferreds.
+Wrong arguments raise in the call itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from kademlia.drivers import choice
+from kademlia.drivers.chance import random_id
+from kademlia.engine.operation import Operation, gathered
+from kademlia.engine.outcome import Outcome
+from kademlia.engine.stats import Stats
+from kademlia.node import ID_BYTES, Address, Node
+from kademlia.protocol import KademliaProtocol
+from kademlia.storage import ForgetfulStorage, IStorage, check_storage, state
+from kademlia.utils import BothSpellings, digest
+from kademlia.wire import rpcudp
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: What `listen` binds unless told otherwise, as the published releases do.
+ALL_IPV4 = "0.0.0.0"  # noqa: S104  # a node is there to be reached
+
+#: Bootstrap addresses remembered, to be tried again when the network is lost; k of the largest network are 20.
+BOOTSTRAP_MAX = 100
+
+#: How often the state is saved by `save_state_regularly` unless said otherwise, in seconds.
+SAVE_STATE_S = 600
+
+
+class Server(BothSpellings):
+    """A node of the network, as a program sees it.
+
+    Args:
+        ksize: The k of the paper: holders of a value, contacts in a bucket and in an answer.
+        alpha: The alpha of the paper: requests that a lookup has under way at once.
+        id: The node's id, 20 bytes; drawn by the operating system's random source if None.
+        storage: Where values are kept, an `IStorage`; `ForgetfulStorage()` if None.
+        node_id: The 2.x spelling of `id`.
+        driver: "asyncio" or "twisted" if it is not to be found out.
+        ephemeral: Tell others that this node will be gone in a moment, so that they keep it out of their tables.
+
+    Raises:
+        TypeError, ValueError: An argument is of the wrong kind or size.
+    """
+
+    #: The class of `protocol`; subclass `KademliaProtocol` and set this to add RPCs of your own.
+    protocol_class: type[KademliaProtocol] = KademliaProtocol
+
+    def __init__(
+        self,
+        ksize: int = 20,
+        alpha: int = 3,
+        id: bytes | None = None,
+        storage: IStorage | None = None,
+        *,
+        node_id: bytes | None = None,
+        driver: str | None = None,
+        ephemeral: bool = False,
+    ) -> None:
+        _check_positive("ksize", ksize)
+        _check_positive("alpha", alpha)
+        choice.check(driver)
+        id = node_id if id is None else id
+        if id is not None:
+            _check_id("a node's id", id)
+        if storage is not None:
+            check_storage(storage)
+        self.ksize = ksize
+        self.alpha = alpha
+        self.storage: IStorage = ForgetfulStorage() if storage is None else storage
+        self.node = Node(random_id() if id is None else id)
+        self.ephemeral = ephemeral
+        self.save_state_loop: Any = None
+        self._wanted_driver = driver
+        self._protocol: KademliaProtocol | None = None
+        self._driver: Any = None
+        self._stopped = False
+        self._restored: state.State | None = None
+
+    # -- what it is made of ----------------------------------------------------------------------------------------
+
+    @property
+    def protocol(self) -> KademliaProtocol | None:
+        """The engine. Under asyncio None until `listen`; under Twisted it is there to be given to `listenUDP`."""
+        if self._protocol is None and self._world() == choice.TWISTED:
+            self._attach(choice.TWISTED)
+        return self._protocol
+
+    @property
+    def transport(self) -> Any:
+        """What has `get_extra_info`, `sendto`, `close`, `is_closing` (asyncio), or the port (Twisted); else None."""
+        return self._driver.transport if self._driver is not None else None
+
+    @property
+    def address(self) -> Address | None:
+        """The (ip, port) this node listens on, or None."""
+        return self._driver.own_address if self._is_listening() else None
+
+    @property
+    def log(self) -> Any:
+        """A logger: of the standard library under asyncio, `kademlia.log.Logger` under Twisted."""
+        if self._world() == choice.TWISTED:
+            from kademlia.log import Logger
+
+            return Logger(system=self)
+        return log
+
+    @property
+    def refresh_loop(self) -> RefreshLoop:
+        """What refreshes the table and republishes values by itself; `cancel()` ends that."""
+        return RefreshLoop(self)
+
+    refreshLoop = refresh_loop
+
+    def stats(self) -> Stats:
+        """Return what the node counted, and what it holds now."""
+        return self._ready().stats()
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def listen(self, port: int, interface: str | None = None) -> Any:
+        """Listen on a UDP port; 0 lets the system choose (see `address`).
+
+        Args:
+            port: 0 to 65535.
+            interface: The address to bind; all IPv4 addresses if None, "::" for IPv6 and IPv4, "::1" or "127.0.0.1"
+                for this machine only.
+
+        Returns:
+            asyncio: a coroutine. Twisted: the listening port, as `reactor.listenUDP(port, server.protocol)` does.
+
+        Raises:
+            OSError: The port is in use (Twisted: `CannotListenError`).
+        """
+        if isinstance(port, bool) or not isinstance(port, int):
+            raise TypeError(f"port is a number from 0 to 65535, not {port!r}")
+        if not 0 <= port < 65536:
+            raise ValueError(f"port is a number from 0 to 65535, not {port}")
+        if self._is_listening():
+            raise RuntimeError(f"this node listens already, on {self.address}; stop() it first")
+        world = self._world()
+        if self._stopped or self._protocol is None:
+            self._attach(world)
+        if world == choice.TWISTED:
+            return self._driver.listen(port, interface or "")
+        return self._driver.listen(port, interface or ALL_IPV4)
+
+    def stop(self) -> Any:
+        """Stop: pending operations end as if all neighbours were dead, no timer is left. Twice does no harm.
+
+        Returns:
+            asyncio: None. Twisted: a Deferred that fires when the port is closed.
+        """
+        if self.save_state_loop is not None:
+            self.save_state_loop.cancel()
+            self.save_state_loop = None
+        transport = self.transport
+        if transport is None:
+            return None
+        self._stopped = True
+        self._driver.end()
+        return transport.stopListening() if hasattr(transport, "stopListening") else transport.close()
+
+    def bootstrap(self, addrs: Iterable[Address]) -> Any:
+        """Join the network by some of its nodes; an address that does not answer is named in the log, with the reason.
+
+        While it knows no live contact the node tries these addresses again by itself. Under Twisted it may be called
+        before `listen`, and then waits for it.
+
+        Args:
+            addrs: (host, port) pairs; host is an address or a name.
+
+        Returns:
+            What ends with the list of `Node`s found closest to the own id, empty if nobody answered.
+        """
+        addresses = [_checked_address(address) for address in addrs]
+        protocol = self.protocol
+        if protocol is None or self._stopped:
+            protocol = self._ready()
+        upkeep = protocol.upkeep
+        upkeep.bootstrap_addresses = list(dict.fromkeys([*upkeep.bootstrap_addresses, *addresses]))[-BOOTSTRAP_MAX:]
+        if self._is_listening():
+            return protocol.awaitable(protocol.join(addresses))
+        whole: Operation[list[Node]] = Operation()
+        self._driver.when_listening(lambda: protocol.join(addresses).then(whole.finish))
+        return protocol.awaitable(whole)
+
+    def bootstrap_node(self, addr: Address) -> Any:
+        """Ask one address who lives there; ends with its `Node`, or None without an answer."""
+        host, port = _checked_address(addr)
+        protocol = self._ready()
+        outcome = Outcome()
+        node: Operation[Node | None] = Operation()
+
+        def answered(response: tuple[bool, Any]) -> None:
+            happened, node_id = response
+            node.finish(Node(node_id, host, port) if happened and rpcudp.is_id(node_id) else None)
+
+        outcome.operation.then(answered)
+        protocol.call_into(outcome, (host, port), "ping", self.node.id)
+        return protocol.awaitable(node)
+
+    def bootstrappable_neighbors(self) -> list[Address]:
+        """Return the (ip, port) pairs of the k closest contacts, fit for `bootstrap` of a later run."""
+        return [node.address for node in self._ready().router.find_neighbors(self.node)]
+
+    bootstrappableNeighbors = bootstrappable_neighbors
+
+    def inet_visible_ip(self) -> Any:
+        """Ask the neighbours for this node's address as they see it; ends with one text for each that answered."""
+        protocol = self._ready()
+        outcomes = [Outcome() for _ in self.bootstrappable_neighbors()]
+        for outcome, address in zip(outcomes, self.bootstrappable_neighbors(), strict=True):
+            protocol.call_into(outcome, address, "stun")
+        ips: Operation[list[str]] = Operation()
+        gathered([outcome.operation for outcome in outcomes]).then(lambda answers: ips.finish(_visible_ips(answers)))
+        return protocol.awaitable(ips)
+
+    inetVisibleIP = inet_visible_ip
+
+    # -- values ----------------------------------------------------------------------------------------------------
+
+    def get(self, key: object) -> Any:
+        """Find the value of a key: in the own store, else on the network; ends with None if nobody has it."""
+        return self.get_digest(digest(key))
+
+    def get_digest(self, dkey: bytes) -> Any:
+        """Find a value by the 20-byte SHA-1 of its key."""
+        _check_id("a key's digest", dkey)
+        protocol = self._ready()
+        return protocol.awaitable(protocol.fetch(dkey))
+
+    def set(self, key: object, value: Any) -> Any:
+        """Store a value at the k nodes closest to its key.
+
+        Args:
+            key: Anything; bytes are hashed as they are, the rest as text (`kademlia.utils.digest`).
+            value: int, float, bool, str or bytes.
+
+        Returns:
+            What ends with True if at least one other node accepted the value, else False.
+
+        Raises:
+            TypeError: The value is of another type (subclasses do not count).
+            ValueError: It is too large for a datagram (8137 bytes or UTF-8 characters), or an int beyond 64 bits.
+        """
+        return self.set_digest(digest(key), value)
+
+    def set_digest(self, dkey: bytes, value: Any) -> Any:
+        """Store a value under the 20-byte SHA-1 of its key; else as `set`."""
+        _check_id("a key's digest", dkey)
+        _check_value(value)
+        protocol = self._ready()
+        if not len(protocol.router):
+            self._driver.report(f"no known neighbours: {dkey.hex()} is kept on this node only; bootstrap() first")
+        return protocol.awaitable(protocol.publish(dkey, value))
+
+    def refresh_table(self, interval: float | None = None) -> Any:
+        """Look up an id wherever nothing was looked up for an hour, and republish values an hour old (section 2.3).
+
+        Starts at once; it also happens by itself. What is returned needs no await.
+
+        Args:
+            interval: From now on look every so many seconds what is due; as it was (about ten minutes) if None.
+        """
+        protocol = self._ready()
+        if interval is not None:
+            _check_positive("interval", interval)
+            protocol.upkeep.repeat_every(interval)
+        operation = protocol.upkeep.refresh()
+        protocol.wake()
+        return protocol.future(operation)
+
+    refreshTable = refresh_table
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    def save_state(self, fname: str | os.PathLike[str]) -> None:
+        """Save id, k, alpha and the table to a file, replacing it as a whole; not while no neighbour is known.
+
+        Raises:
+            OSError: The file cannot be written; an older one is left as it was.
+        """
+        protocol = self._ready()
+        contacts = protocol.router.contacts()
+        if not contacts:
+            self._driver.report(f"no known neighbours, so {fname} is not written")
+            return
+        neighbors = self.bootstrappable_neighbors()
+        table = [(node.id, *node.address) for node in contacts]
+        state.save(fname, state.State(self.ksize, self.alpha, self.node.id, neighbors, table))
+
+    saveState = save_state
+
+    @classmethod
+    def load_state(cls, fname: str | os.PathLike[str], port: int | None = None, interface: str | None = None) -> Any:
+        """Make a server from a saved state, a pickle of an earlier release included; it bootstraps from it.
+
+        Args:
+            fname: The file.
+            port: asyncio: listen here before it returns; if None, `listen` is yours to call. Twisted: not used.
+            interface: As in `listen`.
+
+        Returns:
+            asyncio: a coroutine that ends with the server. Twisted: the server, bootstrapping once it listens.
+
+        Raises:
+            OSError, ValueError: The file cannot be read, or is no state.
+        """
+        saved = state.load(fname)
+        server = cls(saved.ksize, saved.alpha, saved.id)
+        server._restored = saved
+        if choice.current() == choice.TWISTED:
+            server.bootstrap(saved.neighbors)
+            return server
+        return server._load_state(port, interface)
+
+    loadState = load_state
+
+    async def _load_state(self, port: int | None, interface: str | None) -> Server:
+        if port is not None:
+            await self.listen(port, interface)
+            await self.bootstrap(self._protocol.upkeep.bootstrap_addresses if self._protocol else [])
+        return self
+
+    def save_state_regularly(self, fname: str | os.PathLike[str], frequency: float = SAVE_STATE_S) -> Any:
+        """Save the state now and every so many seconds; a failure is logged, and the next time tries again.
+
+        Returns:
+            Twisted: the running `LoopingCall`. asyncio: None; `save_state_loop.cancel()` ends it, and so does `stop`.
+        """
+        _check_positive("frequency", frequency)
+        if self.protocol is None:
+            self._ready()
+        if self.save_state_loop is not None:
+            self.save_state_loop.cancel()
+        self.save_state_loop, returned = self._driver.repeat(frequency, lambda: self._try_to_save(fname))
+        return returned
+
+    saveStateRegularly = save_state_regularly
+
+    def _try_to_save(self, fname: str | os.PathLike[str]) -> None:
+        if not self._is_listening():
+            return
+        try:
+            self.save_state(fname)
+        except OSError as fault:
+            self._driver.report(f"cannot save the state to {fname}: {fault.strerror or fault}")
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _world(self) -> str:
+        if self._wanted_driver is not None:
+            return self._wanted_driver
+        if self._is_listening():
+            return str(self._driver.world)
+        return choice.current()
+
+    def _is_listening(self) -> bool:
+        return self._driver is not None and bool(self._driver.listening)
+
+    def _create_protocol(self) -> KademliaProtocol:
+        protocol = self.protocol_class(self.node, self.storage, self.ksize)
+        protocol.alpha = self.alpha
+        protocol.ephemeral = self.ephemeral
+        return protocol
+
+    def _attach(self, world: str) -> None:
+        self._protocol = self._create_protocol()
+        self._stopped = False
+        if world == choice.TWISTED:
+            from kademlia.drivers import tx as driver
+        else:
+            from kademlia.drivers import aio as driver  # type: ignore[no-redef]
+        self._driver = driver.attach(self._protocol)
+        if self._restored is not None:
+            self._protocol.restore([Node(*contact) for contact in self._restored.contacts], self._restored.neighbors)
+            self._restored = None
+
+    def _ready(self) -> KademliaProtocol:
+        if self._stopped:
+            raise RuntimeError("this node was stopped; call listen(port) to start it again")
+        if self._protocol is None or not self._is_listening():
+            raise RuntimeError(
+                "this node does not listen yet; under asyncio `await server.listen(port)` first, "
+                "under Twisted `server.listen(port)` or `reactor.listenUDP(port, server.protocol)`"
+            )
+        return self._protocol
+
+
+class RefreshLoop:
+    """The regular refreshing of a server's table, as far as programs steer it."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def cancel(self) -> None:
+        """Refresh and republish only when `refresh_table` is called."""
+        if self._server._protocol is not None:
+            self._server._protocol.upkeep.refreshes = False
+
+    stop = cancel
+
+
+def check_dht_value_type(value: object) -> bool:
+    """Return whether a value is of a type that can be stored: int, float, bool, str, bytes, and no subclass."""
+    return type(value) in rpcudp.VALUE_TYPES
+
+
+def _check_value(value: object) -> None:
+    if not check_dht_value_type(value):
+        raise TypeError(f"a value is an int, float, bool, str or bytes, not {type(value).__name__}: {value!r:.60}")
+    if type(value) is int and not rpcudp.INT_MIN <= value <= rpcudp.INT_MAX:
+        raise ValueError(f"an int is stored in 64 bits, -2**63 to 2**64-1, and {value} is beyond; store it as text")
+
+
+def _check_positive(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is a number, not {value!r}")
+    if not value > 0:
+        raise ValueError(f"{name} is more than zero, not {value!r}")
+
+
+def _check_id(what: str, value: object) -> None:
+    if not isinstance(value, bytes):
+        raise TypeError(f"{what} is {ID_BYTES} bytes, not {value!r:.60}")
+    if len(value) != ID_BYTES:
+        raise ValueError(
+            f"{what} is {ID_BYTES} bytes, not {len(value)}; kademlia.utils.digest(x) makes them: {value!r:.60}"
+        )
+
+
+def _checked_address(address: object) -> Address:
+    pair = tuple(address) if isinstance(address, (list, tuple)) else ()
+    if len(pair) < 2 or not isinstance(pair[0], str) or isinstance(pair[1], bool) or not isinstance(pair[1], int):
+        raise TypeError(f'an address is a pair like ("192.0.2.1", 8468), not {address!r:.60}')
+    if not pair[0] or not 0 < pair[1] < 65536:
+        raise ValueError(f"an address is a host and a port from 1 to 65535, not {address!r:.60}")
+    return (rpcudp.plain_ip(pair[0]), pair[1])
+
+
+def _visible_ips(answers: list[tuple[bool, Any]]) -> list[str]:
+    seen = [answer[0] for happened, answer in answers if happened and isinstance(answer, (list, tuple)) and answer]
+    return [ip.decode("latin-1") if isinstance(ip, bytes) else ip for ip in seen if isinstance(ip, (str, bytes))]
