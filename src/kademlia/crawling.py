@@ -47,6 +47,7 @@ class Lookup:
         self._own_id = own_id
         self._waiting: set[bytes] = set()  # asked, not late
         self._late: dict[bytes, Node] = {}  # asked, late, out of consideration until they answer
+        self._failed: set[bytes] = set()  # will not answer
         self._answered: set[bytes] = set()
         self._fruitless = 0  # answers in a row that brought nobody closer than the closest known
         self._closest: int | None = None  # that distance
@@ -79,7 +80,8 @@ class Lookup:
     def heard(self, contacts: Iterable[Node]) -> None:
         """Take nodes into consideration that were not heard of before, and note whether that was progress (R14)."""
         nearest = self.nearest
-        nearest.push([node for node in contacts if node.id != self._own_id and node.id not in self._late])
+        out = {self._own_id, *self._late, *self._failed}
+        nearest.push([node for node in contacts if node.id not in out])
         nearest.trim(self.ksize * limits.LOOKUP_NODES_FACTOR)
         closest = nearest.heap[0][0] if nearest.heap else None
         if closest is not None and (self._closest is None or closest < self._closest):
@@ -103,7 +105,13 @@ class Lookup:
         self._waiting.discard(node.id)
         self._late.pop(node.id, None)
         if node.id not in self._answered:
+            self._failed.add(node.id)
             self.nearest.remove([node.id])
+
+    @property
+    def late(self) -> int:
+        """How many nodes are late and may still answer."""
+        return len(self._late)
 
     @property
     def finished(self) -> bool:
@@ -171,8 +179,11 @@ class SpiderCrawl(BothSpellings):
         alpha: How many requests are under way at once.
     """
 
-    #: The remote method that a kind of crawl asks with, and the protocol's call for it.
+    #: The remote method that a kind of crawl asks with.
     method = "find_node"
+
+    #: Whether late nodes are waited for before it ends without what it looks for.
+    patient = False
 
     def __init__(self, protocol: KademliaProtocol, node: Node, peers: Iterable[Node], ksize: int, alpha: int) -> None:
         self.protocol = protocol
@@ -196,8 +207,7 @@ class SpiderCrawl(BothSpellings):
 
     def find(self) -> Any:
         """Start; return what the protocol's world awaits for the result."""
-        self.start()
-        return self.protocol.awaitable(self.operation)
+        return self.protocol.awaitable(self.protocol._begin(self.start))
 
     def start(self) -> Operation[Any]:
         """Start; return the operation that ends with the result."""
@@ -233,7 +243,7 @@ class SpiderCrawl(BothSpellings):
             for peer in peers:
                 self.protocol.asking.about(self.method, peer, self.node, self)
         self._advancing = False
-        if not self.operation.done and self._lookup.finished:
+        if not self.operation.done and self._lookup.finished and not (self.patient and self._lookup.late):
             self._exhausted()
 
     def _answered(self, node: Node, result: object) -> None:
@@ -260,6 +270,7 @@ class ValueSpiderCrawl(SpiderCrawl):
     """The search for a value; it ends with the first one (R19) and caches it on the way (R20)."""
 
     method = "find_value"
+    patient = True  # better a slow None than a wrong one: the value may be where the answer is late
 
     def __init__(self, protocol: KademliaProtocol, node: Node, peers: Iterable[Node], ksize: int, alpha: int) -> None:
         super().__init__(protocol, node, peers, ksize, alpha)

@@ -30,9 +30,6 @@ T = TypeVar("T")
 #: What `listen` binds unless told otherwise, as the published releases do.
 ALL_IPV4 = "0.0.0.0"  # noqa: S104  # a node is there to be reached
 
-#: Bootstrap addresses remembered, to be tried again when the network is lost; k of the largest network are 20.
-BOOTSTRAP_MAX = 100
-
 #: How often the state is saved by `save_state_regularly` unless said otherwise, in seconds.
 SAVE_STATE_S = 600
 
@@ -187,8 +184,6 @@ class Server(BothSpellings):
         protocol = self.protocol
         if protocol is None or self._stopped:
             protocol = self._ready()
-        upkeep = protocol.upkeep
-        upkeep.bootstrap_addresses = list(dict.fromkeys([*upkeep.bootstrap_addresses, *addresses]))[-BOOTSTRAP_MAX:]
         if self._is_listening():
             return protocol.awaitable(protocol.join(addresses))
         whole: Operation[list[Node]] = Operation()

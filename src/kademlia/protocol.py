@@ -132,7 +132,7 @@ class KademliaProtocol(Forwards, BothSpellings):
     def wall_clock(self, now: float, wall: float) -> None:
         """Learn the wall-clock time, each minute or so; a leap means that the machine slept, so our link was down."""
         if abs(wall - now - self.wall_offset) > limits.SLEEP_GAP_S:
-            self.contacts.link.suspect()
+            self.contacts.suspect_link()
         self.wall_offset = wall - now
 
     def take_outbox(self) -> list[tuple[bytes, Address]]:
@@ -143,7 +143,7 @@ class KademliaProtocol(Forwards, BothSpellings):
     def restore(self, contacts: list[Node], addresses: list[Address]) -> None:
         """Take over the table and the bootstrap addresses of an earlier life, before `start`."""
         self.contacts.restore([node for node in contacts if node.id != self.source_node.id])
-        self.upkeep.bootstrap_addresses = list(addresses)
+        self.upkeep.remember(addresses)
 
     def stop(self) -> None:
         """End everything under way as if all others were dead, and do nothing more."""
@@ -296,14 +296,18 @@ class KademliaProtocol(Forwards, BothSpellings):
 
     def get_refresh_ids(self) -> list[bytes]:
         """Return an id to look up in each distance level where nothing was for an hour: 20 bytes each (R22)."""
-        return self.upkeep.level_ids(lonely_only=True)
+        return self.upkeep.lonely_ids()
 
     getRefreshIDs = get_refresh_ids
 
     # -- operations ------------------------------------------------------------------------------------------------
 
     def join(self, addresses: list[Address]) -> Operation[list[Node]]:
-        """Join the network by the nodes at some addresses; ends with the nodes found closest to the own id (R23)."""
+        """Join the network by the nodes at some addresses; ends with the nodes found closest to the own id (R23).
+
+        The addresses are remembered, and tried again by themselves whenever no contact is live.
+        """
+        self.upkeep.remember(addresses)
         return self._begin(Joining(self, addresses).start)
 
     def lookup(self, target: Node, peers: list[Node] | None = None) -> Operation[list[Node]]:

@@ -29,8 +29,8 @@ LONELY_S = 3600.0
 #: How many newcomers wait behind a full bucket, in multiples of k: enough to replace every member several times.
 REPLACEMENT_FACTOR = 5
 
-#: Most contacts the neighbourhood of R25 may hold, in multiples of k: one to two in a network of random ids, more
-#: only where somebody chose the ids.
+#: The neighbourhood of R25 splits while it holds fewer contacts than this many times k: one to two times in a network
+#: of random ids, more only where somebody chose the ids.
 NEIGHBOURHOOD_FACTOR = 5
 
 
@@ -315,13 +315,22 @@ class RoutingTable(BothSpellings):
         the paper's section 2.2. With b over 1 several of our buckets share one. The own bucket is the last level.
         """
         for depth in range(ID_BITS):
-            low_bits = ID_BITS - 1 - depth
-            sibling = (self.node.long_id >> low_bits ^ 1) << low_bits
-            bucket = self.bucket_of(sibling)
+            low, high = self.level(depth)
+            bucket = self.bucket_of(low)
             if bucket.has_in_range(self.node):
                 yield *bucket.range, [bucket]
                 return
-            yield sibling, sibling + (1 << low_bits) - 1, list(self._subtree(sibling, depth + 1))
+            yield low, high, list(self._subtree(low, depth + 1))
+
+    def level(self, depth: int) -> tuple[int, int]:
+        """Return the lowest and the highest id that share exactly `depth` bits with the own one."""
+        low_bits = ID_BITS - 1 - depth
+        low = (self.node.long_id >> low_bits ^ 1) << low_bits
+        return low, low + (1 << low_bits) - 1
+
+    def shared_bits(self, long_id: int) -> int:
+        """Return how many leading bits an id has in common with the own one."""
+        return ID_BITS - (long_id ^ self.node.long_id).bit_length()
 
     def _splits(self, bucket: KBucket) -> bool:
         low, high = bucket.range
@@ -333,7 +342,7 @@ class RoutingTable(BothSpellings):
 
     def _in_neighbourhood(self, low: int) -> bool:
         """Return whether the bucket at `low` lies in the smallest subtree around the own id with k contacts."""
-        shared = ID_BITS - (low ^ self.node.long_id).bit_length()  # bits that bucket and own id have in common
+        shared = self.shared_bits(low)
         nearer = sum(map(len, self._subtree(self.node.long_id, shared + 1)))
         if nearer >= self.ksize:
             return False

@@ -89,19 +89,26 @@ class Contacts:
 
     def unanswered(self, record: Record, asked: Node | None, sent_at: float, now: float) -> None:
         """Learn that a call got no answer. Calls that crossed an earlier strike or a later answer do not count."""
-        if sent_at < record.heard_at or sent_at < record.struck_at or not self.link.blames(record, sent_at):
+        if sent_at < max(record.heard_at, record.struck_at):
             return
-        record.struck(now)
+        if not record.strikes and self.link.silent(record, sent_at):  # of who was silent before, it tells nothing
+            self.suspect_link()
+        record.struck(now, counts=not self.link.down)
         node = record.node or asked
-        if node is None or not self._is_contact(node):
+        if node is None or not record.strikes or not self._is_contact(node):
             return
         self.failing.add(node.id)
         if node.id in self._moved:
             self._take_address(node, self._moved.pop(node.id), now)
-        elif record.strikes >= limits.STRIKES_UNTIL_STALE and self._replaceable(node):
+        elif record.strikes >= limits.STRIKES_UNTIL_STALE and self._replaceable(node) and not self.link.down:
             self.forget(node)
         else:
             heappush(self._suspects, (record.locked_until, node.long_id, record))
+
+    def suspect_link(self) -> None:
+        """Take our own link for down until somebody is heard, and forgive whom we blamed meanwhile."""
+        for record in self.link.suspect():
+            self._forgive(record)
 
     def seen(self, record: Record, now: float) -> None:
         """Move a node that was heard just now to its bucket's tail, or let it in (R5, R29)."""
@@ -119,7 +126,9 @@ class Contacts:
             bucket.nodes.move_to_end(node.id)
         elif node.id not in self._moved:
             self._moved[node.id] = record
-            self._ask(self._records.of(known.address))
+            old = self._records.of(known.address)
+            old.is_contact = True
+            self._ask(old)
 
     def forget(self, node: Node) -> None:
         """Take a contact out of the table; its bucket's newest replacement takes its place."""
@@ -160,7 +169,12 @@ class Contacts:
         record.heard_at = now
         record.requests = 0
         if record.strikes:
-            record.forgiven()
+            self._forgive(record)
+
+    def _forgive(self, record: Record) -> None:
+        record.forgiven()
+        if record.node is not None:
+            self.failing.discard(record.node.id)
 
     def _moved_in(self, record: Record, node_id: bytes) -> None:
         """Note who lives at an address; whoever we thought lived there is a ghost."""
@@ -171,13 +185,14 @@ class Contacts:
     def _newcomer(self, node: Node, record: Record, now: float) -> None:
         if now < record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
             return
-        if self._router.add_contact(node):
-            record.is_contact = True
-            record.replacement_noted_at = float("-inf")
-            self._welcome(node)
+        if self._router.has_room(node.long_id):
+            self._welcome(node)  # which adds it, unless a program's own method decides otherwise
+            record.is_contact = self._is_contact(node)
             return
+        self._router.add_contact(node)  # into the replacement cache: its bucket is full
         record.replacement_noted_at = now
         head = self._records.of(self._router.bucket_of(node.long_id).head().address)
+        head.is_contact = True
         if not head.calls and now > max(head.heard_at + limits.HEAD_SILENT_S, head.locked_until):
             self._ask(head)  # ping before evict: it is replaced only if it fails again and again (R6, R31)
 

@@ -71,7 +71,7 @@ class _Transfer:
     def step(self) -> bool:
         """Look at a few pairs; return whether all have been looked at."""
         if self._pairs is None:
-            self._pairs = iter(list(pairs(self._protocol.storage)))  # a copy: it changes while we walk
+            self._pairs = pairs(self._protocol.storage)
         for _ in range(limits.HANDOFF_KEYS_PER_STEP):
             if not self.may_step():
                 break

@@ -56,7 +56,7 @@ class Joining:
         protocol.lookup(protocol.source_node, self._found).then(self._walked)
 
     def _walked(self, nodes: list[Node]) -> None:
-        self._protocol.upkeep.refresh_levels()
+        self._protocol.upkeep.refresh_levels(nodes)
         self.operation.finish(nodes)
 
 

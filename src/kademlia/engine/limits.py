@@ -99,6 +99,9 @@ JITTER = 0.2
 BOOTSTRAP_RETRY_MIN_S = 1.0
 BOOTSTRAP_RETRY_MAX_S = 300.0
 
+#: Bootstrap addresses remembered; anybody's list is shorter.
+BOOTSTRAP_ADDRESSES_MAX = 100
+
 #: Lookups that upkeep has under way at once (refreshing, joining, republishing).
 UPKEEP_LOOKUPS_MAX = 3
 

@@ -1,7 +1,8 @@
 """Is it them or us? Whether silence means that a peer is gone or that our own link is down.
 
-Ten calls in a row without an answer, and nothing heard since they were sent, mean that it is our link (as pymdht
-does): strikes are suspended, and those of that run forgiven, or an hour without a cable would empty the table.
+Ten calls in a row without an answer, to nodes that used to answer, and nothing heard since they were sent, mean that
+it is our link (pymdht's rule): strikes are suspended, and those of that run forgiven, or an hour without a cable would
+make every contact a dead one.
 """
 
 from __future__ import annotations
@@ -29,20 +30,17 @@ class Link:
             self._silences = 0
             self._blamed.clear()
 
-    def blames(self, record: Record, sent_at: float) -> bool:
-        """Return whether a call without an answer is to count against the asked node."""
+    def silent(self, record: Record, sent_at: float) -> bool:
+        """Learn that a call got no answer; return whether that was the one too many."""
         if sent_at < self.heard_at:
-            return True
+            return False
         self._silences += 1
-        if self._silences >= limits.TIMEOUTS_UNTIL_LINK_DOWN:
-            self.suspect()
         if not self.down:
             self._blamed.append(record)
-        return not self.down
+        return self._silences >= limits.TIMEOUTS_UNTIL_LINK_DOWN and not self.down
 
-    def suspect(self) -> None:
-        """Take the link for down until somebody is heard, and forgive whom we blamed meanwhile."""
+    def suspect(self) -> list[Record]:
+        """Take the link for down until somebody is heard; return whom we blamed since we last heard anybody."""
         self.down = True
-        for record in self._blamed:
-            record.forgiven()
-        self._blamed.clear()
+        blamed, self._blamed = self._blamed, []
+        return blamed

@@ -24,32 +24,44 @@ class Publication:
         self._protocol = protocol
         self._key = key
         self._value = value
+        self._asked: set[bytes] = set()
         self._undecided: set[bytes] = set()
         self._late: set[bytes] = set()
         self._accepted = False
+        self._guessing = False  # the holders are our table's, and no lookup has shown them alive
+        self._looking = False
 
     def start(self, holders: list[Node] | None = None) -> Operation[bool]:
-        """Start; with `holders` known already (a replicator's fresh neighbourhood, R27) without a lookup."""
-        if holders is None:
-            self._protocol.lookup(self._key).then(self._store_at)
-        else:
+        """Start with a lookup, or with the holders that a replicator's own table tells (R27).
+
+        If one of the latter does not answer, a lookup finds who is there instead.
+        """
+        if holders:
+            self._guessing = True
             self._store_at(holders)
+        else:
+            self._look()
         return self.operation
 
+    def _look(self) -> None:
+        self._guessing = False
+        self._looking = True
+        self._protocol.lookup(self._key).then(self._store_at)
+
     def _store_at(self, holders: list[Node]) -> None:
+        self._looking = False
         protocol = self._protocol
-        if not holders:
+        own = protocol.source_node.distance_to(self._key)
+        if not holders or own < holders[-1].distance_to(self._key):
             if not protocol.stopped:
                 protocol.keep(self._key.id, self._value)
-            self.operation.finish(False)
-            return
-        own = protocol.source_node.distance_to(self._key)
-        if own < holders[-1].distance_to(self._key):
-            protocol.keep(self._key.id, self._value)
             holders = holders[: protocol.router.ksize - 1] or holders
-        self._undecided.update(node.id for node in holders)
-        for node in holders:
+        fresh = [node for node in holders if node.id not in self._asked]
+        self._asked.update(node.id for node in fresh)
+        self._undecided.update(node.id for node in fresh)
+        for node in fresh:
             protocol.asking.store(node, self._key.id, self._value, self)
+        self._maybe_end()
 
     # -- what the calls tell (engine.calls.Asker) ------------------------------------------------------------------
 
@@ -57,13 +69,19 @@ class Publication:
         """Count an answer; a node accepts with True."""
         self._accepted = self._accepted or (happened and result is True)
         self._undecided.discard(node.id)
-        self._maybe_end()
+        self._heard_from(happened)
 
     def slow(self, node: Node) -> None:
         """Do not wait for a late node, once somebody has accepted."""
         self._late.add(node.id)
+        self._heard_from(False)
+
+    def _heard_from(self, in_time: bool) -> None:
+        if self._guessing and not in_time:
+            self._look()
         self._maybe_end()
 
     def _maybe_end(self) -> None:
-        if not self._undecided or (self._accepted and self._undecided <= self._late):
+        waiting = self._undecided - self._late if self._accepted else self._undecided
+        if not waiting and not self._looking:
             self.operation.finish(self._accepted)

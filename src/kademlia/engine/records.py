@@ -71,11 +71,11 @@ class Record:
             self.trip_variance += (abs(self.trip - trip) - self.trip_variance) / 4
             self.trip += (trip - self.trip) / 8
 
-    def struck(self, now: float) -> None:
-        """Count a call without an answer and lock the address for a time that doubles with each (R30)."""
-        self.strikes += 1
+    def struck(self, now: float, *, counts: bool) -> None:
+        """Take note of a call without an answer: the address rests for a time that doubles with each strike (R30)."""
+        self.strikes += counts
         self.struck_at = now
-        lock = min(limits.LOCK_MIN_S * 2 ** min(self.strikes - 1, 16), limits.LOCK_MAX_S)
+        lock = min(limits.LOCK_MIN_S * 2 ** min(max(self.strikes - 1, 0), 16), limits.LOCK_MAX_S)
         self.locked_until = now + lock
 
     def forgiven(self) -> None:

@@ -7,13 +7,15 @@ not act together.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from kademlia.engine import limits
 from kademlia.engine.handoff import Handoff
-from kademlia.engine.operation import Operation, gathered
+from kademlia.engine.joining import Joining
+from kademlia.engine.operation import Operation, finished
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.storage import pairs_older_than
 
@@ -21,6 +23,17 @@ if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
 
 Job = Callable[[], Operation[Any]]
+
+
+class Series:
+    """Jobs to be done one after the other, a few at once; they are made as their turn comes."""
+
+    __slots__ = ("jobs", "operation", "running")
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self.jobs = iter(jobs)
+        self.operation: Operation[None] = Operation()
+        self.running = 0
 
 
 class Upkeep:
@@ -31,13 +44,18 @@ class Upkeep:
         self.bootstrap_addresses: list[Address] = []
         self.refreshes = True  # whether tables and values are refreshed by themselves
         self._protocol = protocol
-        self._jobs: deque[tuple[Job, Operation[Any]]] = deque()
+        self._waiting: deque[Series] = deque()
         self._running = 0
         self._working = False
         self._period_s = limits.UPKEEP_S
         self._due_at: float | None = None
         self._retry_at: float | None = None
         self._retry_s = limits.BOOTSTRAP_RETRY_MIN_S
+
+    def remember(self, addresses: list[Address]) -> None:
+        """Remember where the network can be found again; of too many, the latest."""
+        known = dict.fromkeys([*self.bootstrap_addresses, *addresses])
+        self.bootstrap_addresses = list(known)[-limits.BOOTSTRAP_ADDRESSES_MAX :]
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -70,49 +88,53 @@ class Upkeep:
         self._due_at = self._retry_at = None
         self.bootstrap_addresses = []
         self.handoff.clear()
-        while self._jobs:
-            self._jobs.popleft()[1].finish(None)
+        while self._waiting:
+            self._waiting.popleft().operation.finish(None)
 
     # -- refreshing and republishing -------------------------------------------------------------------------------
 
-    def refresh(self) -> Operation[list[Any]]:
+    def refresh(self) -> Operation[None]:
         """Look up an id in every level where nothing was for an hour, then republish what is an hour old (R22, R26)."""
-        ids = self._protocol.get_refresh_ids()
-        lookups = gathered([self._queue(self._lookup_of(node_id)) for node_id in ids])
-        whole: Operation[list[Any]] = Operation()
+        whole: Operation[None] = Operation()
+        lookups = self._queue(map(self._lookup_of, self._protocol.get_refresh_ids()))
         lookups.then(lambda _: self._republish().then(whole.finish))
         return whole
 
-    def refresh_levels(self) -> None:
-        """Look up an id in every level farther away than the own bucket: the second half of joining (R23)."""
-        for node_id in self.level_ids(lonely_only=False)[:-1]:
-            self._queue(self._lookup_of(node_id))
+    def refresh_levels(self, closest: list[Node]) -> None:
+        """Look up an id in every level farther away than the closest neighbours: the second half of joining (R23).
 
-    def level_ids(self, lonely_only: bool) -> list[bytes]:
-        """Return a random id from each distance level, farthest first; of lonely levels only, or of all."""
+        The lookup of the own id found the k closest: nearer than the k-th of them we know everybody. With fewer than k
+        in all there is nobody else.
+        """
+        router = self._protocol.router
+        if len(closest) >= router.ksize:
+            levels = map(router.level, range(router.shared_bits(closest[-1].long_id) + 1))
+            self._queue([self._lookup_of(self._random_id(*level)) for level in levels])
+
+    def lonely_ids(self) -> list[bytes]:
+        """Return a random id from each distance level where nothing was looked up for an hour, farthest first."""
         since = self._protocol.now - limits.REFRESH_S
         return [
-            self._protocol.chance.between(low, high).to_bytes(ID_BYTES, "big")
+            self._random_id(low, high)
             for low, high, buckets in self._protocol.router.levels()
-            if not lonely_only or all(bucket.last_updated < since for bucket in buckets)
+            if all(bucket.last_updated < since for bucket in buckets)
         ]
 
-    def _republish(self) -> Operation[list[Any]]:
+    def _random_id(self, low: int, high: int) -> bytes:
+        return self._protocol.chance.between(low, high).to_bytes(ID_BYTES, "big")
+
+    def _republish(self) -> Operation[None]:
         """Store again what was neither stored here nor republished for an hour.
 
         A store by another holder makes a value young again, so that of unsynchronised holders one republishes for
         all (R26). One lookup of the own id makes the neighbourhood fresh; keys within it need none of their own (R27).
         """
-        due = list(pairs_older_than(self._protocol.storage, limits.REFRESH_S))
-        if not due or not self._protocol.contacts.any_live():
-            return gathered([])
-        whole: Operation[list[Any]] = Operation()
-
-        def republish(_nodes: object) -> None:
-            gathered([self._queue(self._replication_of(key)) for key, _value in due]).then(whole.finish)
-
-        self._protocol.lookup(self._protocol.source_node).then(republish)
-        return whole
+        due = pairs_older_than(self._protocol.storage, limits.REFRESH_S)
+        first = next(due, None)
+        if first is None or not self._protocol.contacts.any_live():
+            return finished(None)
+        neighbourhood = self._lookup_of(self._protocol.source_node.id)
+        return self._queue(chain([neighbourhood], (self._replication_of(key) for key, _ in chain([first], due))))
 
     def _lookup_of(self, node_id: bytes) -> Job:
         return lambda: self._protocol.lookup(Node(node_id))
@@ -120,26 +142,37 @@ class Upkeep:
     def _replication_of(self, key: bytes) -> Job:
         return lambda: self._protocol.replicate(key)
 
-    def _queue(self, job: Job) -> Operation[Any]:
-        operation: Operation[Any] = Operation()
-        self._jobs.append((job, operation))
+    def _queue(self, jobs: Iterable[Job]) -> Operation[None]:
+        series = Series(jobs)
+        self._waiting.append(series)
         self._work()
-        return operation
+        return series.operation
 
     def _work(self) -> None:
         if self._working:  # a job ended at once, inside of the loop below, which goes on by itself
             return
         self._working = True
-        while self._jobs and self._running < limits.UPKEEP_LOOKUPS_MAX:
-            job, operation = self._jobs.popleft()
-            self._running += 1
-            job().then(partial(self._worked, operation))
+        while self._waiting and self._running < limits.UPKEEP_LOOKUPS_MAX:
+            series = self._waiting[0]
+            job = next(series.jobs, None)
+            if job is None:
+                self._waiting.popleft()
+            else:
+                self._running += 1
+                series.running += 1
+                job().then(partial(self._worked, series))
+            self._maybe_end(series)
         self._working = False
 
-    def _worked(self, operation: Operation[Any], value: object) -> None:
+    def _worked(self, series: Series, _value: object) -> None:
         self._running -= 1
-        operation.finish(value)
+        series.running -= 1
+        self._maybe_end(series)
         self._work()
+
+    def _maybe_end(self, series: Series) -> None:
+        if not series.running and series not in self._waiting:
+            series.operation.finish(None)
 
     # -- the network lost ------------------------------------------------------------------------------------------
 
@@ -156,7 +189,7 @@ class Upkeep:
             self._retry_at = now + self._jittered(self._retry_s)
             known = [node.address for node in protocol.router.contacts()]
             some = [known[protocol.chance.between(0, len(known) - 1)]] if known else []
-            protocol.join([*self.bootstrap_addresses, *some])
+            Joining(protocol, [*self.bootstrap_addresses, *some]).start()
 
     def _jittered(self, seconds: float) -> float:
         return self._protocol.chance.jittered(seconds, limits.JITTER)

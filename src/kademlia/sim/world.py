@@ -31,7 +31,7 @@ class World:
 
     def __init__(self, seed: int, *, latency: float = 0.02, loss: float = 0.0) -> None:
         self.now = 0.0
-        self.chance = random.Random(seed)  # noqa: S311  # a simulation must be repeatable
+        self.chance = random.Random(seed)  # a simulation must be repeatable
         self.latency = latency
         self.loss = loss
         self.residents: dict[Address, Resident] = {}

@@ -49,12 +49,13 @@ def pairs(storage: Any) -> Iterator[tuple[bytes, Any]]:
         storage: one that `check_storage` accepts.
 
     Returns:
-        An iterator of (key, value). Keys whose value is gone when their turn comes are left out.
+        An iterator of (key, value), over a copy, so that the storage may change meanwhile. Keys whose value
+        is gone when their turn comes are left out.
 
     Raises:
         TypeError: the storage yields neither keys nor pairs, or cannot be gone through.
     """
-    return _pairs(storage, _call(storage, ALL))
+    return _pairs(storage, list(_call(storage, ALL)))
 
 
 def pairs_older_than(storage: Any, seconds_old: float) -> Iterator[tuple[bytes, Any]]:
@@ -70,7 +71,7 @@ def pairs_older_than(storage: Any, seconds_old: float) -> Iterator[tuple[bytes, 
     Raises:
         TypeError: the storage yields neither keys nor pairs, or cannot tell ages.
     """
-    return _pairs(storage, _call(storage, OLDER, seconds_old))
+    return _pairs(storage, list(_call(storage, OLDER, seconds_old)))
 
 
 def _pairs(storage: Any, items: Iterable[Any]) -> Iterator[tuple[bytes, Any]]:

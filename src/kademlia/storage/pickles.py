@@ -181,27 +181,31 @@ def _instruction(program: io.BytesIO) -> tuple[str, Any]:
     opcode = OPCODES.get(code)
     if opcode is None:
         raise ValueError(f"no pickle of saveState holds the instruction {code!r}")
-    if opcode.name == "STRING":  # pickletools of Python 3.11 reads no bytes from 0x80 in it
-        return opcode.name, _python2_str(program.readline())
+    if opcode.name in READERS:
+        return opcode.name, READERS[opcode.name](program)
     return opcode.name, opcode.arg.reader(program) if opcode.arg else None
 
 
-def _python2_str(line: bytes) -> str:
+def _python2_str(program: io.BytesIO) -> str:
     """Read a Python 2 str by its repr."""
-    literal = line.removesuffix(b"\n")
+    literal = program.readline().removesuffix(b"\n")
     if not PYTHON2_STR.fullmatch(literal):
         raise ValueError("the pickle has a str that Python 2 would not write so")
     text: bytes = ast.literal_eval("b" + literal.decode("ascii"))
     return text.decode("latin1")
 
 
-def _global(machine: _Machine, name: str) -> None:
-    if name != "_codecs encode":
+def _function(program: io.BytesIO) -> object:
+    """Read the name of a function, in two lines. There is one."""
+    if program.readline() + program.readline() != b"_codecs\nencode\n":
         raise ValueError("the pickle wants a function other than _codecs.encode")
-    machine.push(ENCODE)
+    return ENCODE
 
 
 ENCODE = object()
+
+# Where pickletools of Python 3.11 fails: it takes no byte from 0x80 in a str, and warns of escapes in a name.
+READERS: dict[str, Callable[[io.BytesIO], object]] = {"STRING": _python2_str, "GLOBAL": _function}
 
 # Every instruction that Python 2.6 to 3.14 writes for a state, and no other.
 INSTRUCTIONS: dict[str, Callable[[_Machine, Any], None]] = {
@@ -246,7 +250,7 @@ INSTRUCTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "GET": _Machine.recall,
     "BINGET": _Machine.recall,
     "LONG_BINGET": _Machine.recall,
-    "GLOBAL": _global,
+    "GLOBAL": _Machine.push,
     "REDUCE": lambda machine, _: machine.encode(),
 }
 
