@@ -7,10 +7,9 @@ Wrong arguments raise in the call itself.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from kademlia.drivers import choice
 from kademlia.drivers.chance import random_id
@@ -19,16 +18,18 @@ from kademlia.engine.outcome import Outcome
 from kademlia.engine.stats import Stats
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.protocol import KademliaProtocol
-from kademlia.storage import ForgetfulStorage, IStorage, check_storage, state
+from kademlia.storage import ForgetfulStorage, IStorage, check_storage
 from kademlia.utils import BothSpellings, digest
 from kademlia.wire import rpcudp
 
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from kademlia.storage.state import State
 
 #: What `listen` binds unless told otherwise, as the published releases do.
 ALL_IPV4 = "0.0.0.0"  # noqa: S104  # a node is there to be reached
+
+#: What the address of a socket bound to all interfaces, `sockname` of most nodes, means to who sends there.
+THIS_MACHINE = {ALL_IPV4: "127.0.0.1", "::": "::1"}
 
 #: How often the state is saved by `save_state_regularly` unless said otherwise, in seconds.
 SAVE_STATE_S = 600
@@ -82,7 +83,7 @@ class Server(BothSpellings):
         self._protocol: KademliaProtocol | None = None
         self._driver: Any = None
         self._stopped = False
-        self._restored: state.State | None = None
+        self._restored: State | None = None
 
     # -- what it is made of ----------------------------------------------------------------------------------------
 
@@ -91,6 +92,8 @@ class Server(BothSpellings):
         """The engine. Under asyncio None until `listen`; under Twisted it is there to be given to `listenUDP`."""
         if self._protocol is None and self._world() == choice.TWISTED:
             self._attach(choice.TWISTED)
+        if self._driver is not None and self._driver.world == choice.ASYNCIO and self._driver.own_address is None:
+            return None  # `listen` is still at it, or failed
         return self._protocol
 
     @property
@@ -110,7 +113,9 @@ class Server(BothSpellings):
             from kademlia.log import Logger
 
             return Logger(system=self)
-        return log
+        import logging
+
+        return logging.getLogger(__name__)
 
     @property
     def refresh_loop(self) -> RefreshLoop:
@@ -146,7 +151,7 @@ class Server(BothSpellings):
         if self._is_listening():
             raise RuntimeError(f"this node listens already, on {self.address}; stop() it first")
         world = self._world()
-        if self._stopped or self._protocol is None:
+        if self._stopped or self._protocol is None or world == choice.ASYNCIO:
             self._attach(world)
         if world == choice.TWISTED:
             return self._driver.listen(port, interface or "")
@@ -162,10 +167,12 @@ class Server(BothSpellings):
             self.save_state_loop.cancel()
             self.save_state_loop = None
         transport = self.transport
+        if self._driver is not None:
+            self._driver.end()
         if transport is None:
             return None
         self._stopped = True
-        self._driver.end()
+        self._restored = None
         return transport.stopListening() if hasattr(transport, "stopListening") else transport.close()
 
     def bootstrap(self, addrs: Iterable[Address]) -> Any:
@@ -187,7 +194,7 @@ class Server(BothSpellings):
         if self._is_listening():
             return protocol.awaitable(protocol.join(addresses))
         whole: Operation[list[Node]] = Operation()
-        self._driver.when_listening(lambda: protocol.join(addresses).then(whole.finish))
+        self._driver.when_listening(lambda: protocol.join(addresses).then(whole.finish), lambda: whole.finish([]))
         return protocol.awaitable(whole)
 
     def bootstrap_node(self, addr: Address) -> Any:
@@ -291,6 +298,8 @@ class Server(BothSpellings):
         if not contacts:
             self._driver.report(f"no known neighbours, so {fname} is not written")
             return
+        from kademlia.storage import state  # with logging, a third of the time that importing kademlia would take
+
         neighbors = self.bootstrappable_neighbors()
         table = [(node.id, *node.address) for node in contacts]
         state.save(fname, state.State(self.ksize, self.alpha, self.node.id, neighbors, table))
@@ -312,6 +321,8 @@ class Server(BothSpellings):
         Raises:
             OSError, ValueError: The file cannot be read, or is no state.
         """
+        from kademlia.storage import state
+
         saved = state.load(fname)
         server = cls(saved.ksize, saved.alpha, saved.id)
         server._restored = saved
@@ -380,17 +391,16 @@ class Server(BothSpellings):
         self._driver = driver.attach(self._protocol)
         if self._restored is not None:
             self._protocol.restore([Node(*contact) for contact in self._restored.contacts], self._restored.neighbors)
-            self._restored = None
 
     def _ready(self) -> KademliaProtocol:
+        if self._protocol is not None and self._is_listening():
+            return self._protocol
         if self._stopped:
             raise RuntimeError("this node was stopped; call listen(port) to start it again")
-        if self._protocol is None or not self._is_listening():
-            raise RuntimeError(
-                "this node does not listen yet; under asyncio `await server.listen(port)` first, "
-                "under Twisted `server.listen(port)` or `reactor.listenUDP(port, server.protocol)`"
-            )
-        return self._protocol
+        raise RuntimeError(
+            "this node does not listen yet; under asyncio `await server.listen(port)` first, "
+            "under Twisted `server.listen(port)` or `reactor.listenUDP(port, server.protocol)`"
+        )
 
 
 class RefreshLoop:
@@ -441,7 +451,8 @@ def _checked_address(address: object) -> Address:
         raise TypeError(f'an address is a pair like ("192.0.2.1", 8468), not {address!r:.60}')
     if not pair[0] or not 0 < pair[1] < 65536:
         raise ValueError(f"an address is a host and a port from 1 to 65535, not {address!r:.60}")
-    return (rpcudp.plain_ip(pair[0]), pair[1])
+    ip = rpcudp.plain_ip(pair[0])
+    return (THIS_MACHINE.get(ip, ip), pair[1])
 
 
 def _visible_ips(answers: list[tuple[bool, Any]]) -> list[str]:

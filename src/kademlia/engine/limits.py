@@ -106,7 +106,7 @@ BOOTSTRAP_ADDRESSES_MAX = 100
 UPKEEP_LOOKUPS_MAX = 3
 
 #: Keys compared with a newcomer in one go: under a millisecond, so that a full store never blocks the loop (R28).
-HANDOFF_KEYS_PER_STEP = 64
+HANDOFF_KEYS_PER_STEP = 32
 
 #: Values on their way to a newcomer at once.
 HANDOFF_STORES_IN_FLIGHT_MAX = 32

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from kademlia.storage.memory import ForgetfulStorage
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -55,7 +57,8 @@ def pairs(storage: Any) -> Iterator[tuple[bytes, Any]]:
     Raises:
         TypeError: the storage yields neither keys nor pairs, or cannot be gone through.
     """
-    return _pairs(storage, list(_call(storage, ALL)))
+    items = _call(storage, ALL)
+    return _pairs(storage, items if type(storage) is ForgetfulStorage else list(items))  # ours bears changes
 
 
 def pairs_older_than(storage: Any, seconds_old: float) -> Iterator[tuple[bytes, Any]]:
