@@ -11,12 +11,14 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from kademlia.arguments import check_dht_value_type, check_id, check_port, check_positive, check_value, checked_address
 from kademlia.drivers import choice
 from kademlia.drivers.chance import random_id
 from kademlia.engine.operation import Operation, gathered
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.stats import Stats
-from kademlia.node import ID_BYTES, Address, Node
+from kademlia.engine.upkeep import Upkeep
+from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.storage import ForgetfulStorage, IStorage, check_storage
 from kademlia.utils import BothSpellings, digest
@@ -25,11 +27,10 @@ from kademlia.wire import rpcudp
 if TYPE_CHECKING:
     from kademlia.storage.state import State
 
+__all__ = ["Server", "check_dht_value_type"]
+
 #: What `listen` binds unless told otherwise, as the published releases do.
 ALL_IPV4 = "0.0.0.0"  # noqa: S104  # a node is there to be reached
-
-#: What the address of a socket bound to all interfaces, `sockname` of most nodes, means to who sends there.
-THIS_MACHINE = {ALL_IPV4: "127.0.0.1", "::": "::1"}
 
 #: How often the state is saved by `save_state_regularly` unless said otherwise, in seconds.
 SAVE_STATE_S = 600
@@ -65,12 +66,12 @@ class Server(BothSpellings):
         driver: str | None = None,
         ephemeral: bool = False,
     ) -> None:
-        _check_positive("ksize", ksize)
-        _check_positive("alpha", alpha)
+        check_positive("ksize", ksize)
+        check_positive("alpha", alpha)
         choice.check(driver)
         id = node_id if id is None else id
         if id is not None:
-            _check_id("a node's id", id)
+            check_id("a node's id", id)
         if storage is not None:
             check_storage(storage)
         self.ksize = ksize
@@ -118,9 +119,9 @@ class Server(BothSpellings):
         return logging.getLogger(__name__)
 
     @property
-    def refresh_loop(self) -> RefreshLoop:
-        """What refreshes the table and republishes values by itself; `cancel()` ends that."""
-        return RefreshLoop(self)
+    def refresh_loop(self) -> Upkeep | None:
+        """What refreshes the table and republishes values by itself; `cancel()` ends that. None before `protocol`."""
+        return self.protocol.upkeep if self.protocol is not None else None
 
     refreshLoop = refresh_loop
 
@@ -144,10 +145,7 @@ class Server(BothSpellings):
         Raises:
             OSError: The port is in use (Twisted: `CannotListenError`).
         """
-        if isinstance(port, bool) or not isinstance(port, int):
-            raise TypeError(f"port is a number from 0 to 65535, not {port!r}")
-        if not 0 <= port < 65536:
-            raise ValueError(f"port is a number from 0 to 65535, not {port}")
+        check_port(port)
         if self._is_listening():
             raise RuntimeError(f"this node listens already, on {self.address}; stop() it first")
         world = self._world()
@@ -187,7 +185,7 @@ class Server(BothSpellings):
         Returns:
             What ends with the list of `Node`s found closest to the own id, empty if nobody answered.
         """
-        addresses = [_checked_address(address) for address in addrs]
+        addresses = [checked_address(address) for address in addrs]
         protocol = self.protocol
         if protocol is None or self._stopped:
             protocol = self._ready()
@@ -199,7 +197,7 @@ class Server(BothSpellings):
 
     def bootstrap_node(self, addr: Address) -> Any:
         """Ask one address who lives there; ends with its `Node`, or None without an answer."""
-        host, port = _checked_address(addr)
+        host, port = checked_address(addr)
         protocol = self._ready()
         outcome = Outcome()
         node: Operation[Node | None] = Operation()
@@ -238,7 +236,7 @@ class Server(BothSpellings):
 
     def get_digest(self, dkey: bytes) -> Any:
         """Find a value by the 20-byte SHA-1 of its key."""
-        _check_id("a key's digest", dkey)
+        check_id("a key's digest", dkey)
         protocol = self._ready()
         return protocol.awaitable(protocol.fetch(dkey))
 
@@ -260,8 +258,8 @@ class Server(BothSpellings):
 
     def set_digest(self, dkey: bytes, value: Any) -> Any:
         """Store a value under the 20-byte SHA-1 of its key; else as `set`."""
-        _check_id("a key's digest", dkey)
-        _check_value(value)
+        check_id("a key's digest", dkey)
+        check_value(value)
         protocol = self._ready()
         if not len(protocol.router):
             self._driver.report(f"no known neighbours: {dkey.hex()} is kept on this node only; bootstrap() first")
@@ -277,7 +275,7 @@ class Server(BothSpellings):
         """
         protocol = self._ready()
         if interval is not None:
-            _check_positive("interval", interval)
+            check_positive("interval", interval)
             protocol.upkeep.repeat_every(interval)
         operation = protocol.upkeep.refresh()
         protocol.wake()
@@ -345,8 +343,8 @@ class Server(BothSpellings):
         Returns:
             Twisted: the running `LoopingCall`. asyncio: None; `save_state_loop.cancel()` ends it, and so does `stop`.
         """
-        _check_positive("frequency", frequency)
-        if self.protocol is None:
+        check_positive("frequency", frequency)
+        if self.protocol is None or self._stopped:
             self._ready()
         if self.save_state_loop is not None:
             self.save_state_loop.cancel()
@@ -401,58 +399,6 @@ class Server(BothSpellings):
             "this node does not listen yet; under asyncio `await server.listen(port)` first, "
             "under Twisted `server.listen(port)` or `reactor.listenUDP(port, server.protocol)`"
         )
-
-
-class RefreshLoop:
-    """The regular refreshing of a server's table, as far as programs steer it."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-
-    def cancel(self) -> None:
-        """Refresh and republish only when `refresh_table` is called."""
-        if self._server._protocol is not None:
-            self._server._protocol.upkeep.refreshes = False
-
-    stop = cancel
-
-
-def check_dht_value_type(value: object) -> bool:
-    """Return whether a value is of a type that can be stored: int, float, bool, str, bytes, and no subclass."""
-    return type(value) in rpcudp.VALUE_TYPES
-
-
-def _check_value(value: object) -> None:
-    if not check_dht_value_type(value):
-        raise TypeError(f"a value is an int, float, bool, str or bytes, not {type(value).__name__}: {value!r:.60}")
-    if type(value) is int and not rpcudp.INT_MIN <= value <= rpcudp.INT_MAX:
-        raise ValueError(f"an int is stored in 64 bits, -2**63 to 2**64-1, and {value} is beyond; store it as text")
-
-
-def _check_positive(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is a number, not {value!r}")
-    if not value > 0:
-        raise ValueError(f"{name} is more than zero, not {value!r}")
-
-
-def _check_id(what: str, value: object) -> None:
-    if not isinstance(value, bytes):
-        raise TypeError(f"{what} is {ID_BYTES} bytes, not {value!r:.60}")
-    if len(value) != ID_BYTES:
-        raise ValueError(
-            f"{what} is {ID_BYTES} bytes, not {len(value)}; kademlia.utils.digest(x) makes them: {value!r:.60}"
-        )
-
-
-def _checked_address(address: object) -> Address:
-    pair = tuple(address) if isinstance(address, (list, tuple)) else ()
-    if len(pair) < 2 or not isinstance(pair[0], str) or isinstance(pair[1], bool) or not isinstance(pair[1], int):
-        raise TypeError(f'an address is a pair like ("192.0.2.1", 8468), not {address!r:.60}')
-    if not pair[0] or not 0 < pair[1] < 65536:
-        raise ValueError(f"an address is a host and a port from 1 to 65535, not {address!r:.60}")
-    ip = rpcudp.plain_ip(pair[0])
-    return (THIS_MACHINE.get(ip, ip), pair[1])
 
 
 def _visible_ips(answers: list[tuple[bool, Any]]) -> list[str]:

@@ -22,8 +22,8 @@ from kademlia.engine.asking import Asking
 from kademlia.engine.calls import Calls
 from kademlia.engine.chance import Chance
 from kademlia.engine.contacts import Contacts
-from kademlia.engine.forwards import Forwards
 from kademlia.engine.host import Host
+from kademlia.engine.hosted import Hosted
 from kademlia.engine.joining import Joining
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
@@ -38,7 +38,7 @@ from kademlia.utils import BothSpellings
 from kademlia.wire import rpcudp
 
 
-class KademliaProtocol(Forwards, BothSpellings):
+class KademliaProtocol(Hosted, BothSpellings):
     """One node.
 
     Args:
@@ -54,10 +54,9 @@ class KademliaProtocol(Forwards, BothSpellings):
     ephemeral = False
 
     def __init__(self, source_node: Node, storage: IStorage, ksize: int) -> None:
+        super().__init__()
         self.source_node = source_node
         self.storage = storage
-        self.host: Host | None = None
-        self.now = 0.0  # the time of the last event, in seconds on the host's monotonic clock
         self.wall_offset = 0.0  # wall-clock time minus `now`; only time stamps use it
         self.stopped = False
         self.counts = new_counts()
@@ -248,7 +247,7 @@ class KademliaProtocol(Forwards, BothSpellings):
                 self.asking.request(name, args, stranger((ip, address[1])), outcome)
                 self.wake()
 
-        self._clock()
+        self.look_at_clock()
         self.resolve(address[0]).then(resolved)
 
     if not TYPE_CHECKING:
@@ -348,56 +347,22 @@ class KademliaProtocol(Forwards, BothSpellings):
         """Put a datagram into the outbox."""
         self.calls.outbox.append((datagram, address))
 
-    def wake(self) -> None:
-        """Have the outbox sent and the next deadline looked at."""
-        if self.host is not None:
-            self.host.wake()
-
-    def report(self, message: str) -> None:
-        """Tell the operator something that he can do something about."""
-        if self.host is not None:
-            self.host.report(message)
-
-    def resolve(self, host: str) -> Operation[str | None]:
-        """Find the address of a host; addresses are taken as they are."""
-        ip = rpcudp.plain_ip(host)
-        if rpcudp.is_address(ip) or self.host is None:
-            return finished(ip)
-        return self.host.resolve(host)
-
-    def reaches(self, ip: str | None) -> bool:
-        """Return whether we can send to addresses of this one's family."""
-        return self.host is None or (ip is not None and self.host.reaches(ip))
-
     def askable(self, nodes: list[Node]) -> list[Node]:
         """Return those of some nodes that a lookup may ask: of our address family, and not resting (R30)."""
         return [node for node in nodes if self.reaches(node.ip) and not self.contacts.resting(node, self.now)]
 
-    def future(self, operation: Operation[Any]) -> Any:
-        """Return what needs no await: a Future, a Deferred, or the operation itself without a host."""
-        return operation if self.host is None else self.host.future(operation)
-
-    def awaitable(self, operation: Operation[Any]) -> Any:
-        """Return what the world awaits: a coroutine, a Deferred, or the operation itself without a host."""
-        self.wake()
-        return operation if self.host is None else self.host.result(operation)
-
     def _call(self, method: str, node: Node, *args: Any) -> Any:
         outcome = Outcome()
-        self._clock()
+        self.look_at_clock()
         self.asking.request(method, (self.source_node.id, *args), node, outcome)
         return self.awaitable(outcome.operation)
 
     def _begin(self, start: Callable[[], Operation[Any]]) -> Operation[Any]:
         """Begin an operation at the present time, and have its requests sent."""
-        self._clock()
+        self.look_at_clock()
         operation = start()
         self.wake()
         return operation
-
-    def _clock(self) -> None:
-        if self.host is not None:
-            self.now = self.host.now()
 
     def _welcome(self, node: Node) -> None:
         self.welcome_if_new(node)

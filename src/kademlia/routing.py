@@ -12,16 +12,13 @@ The table schedules nothing: whom to ping and whom to give up is the engine's to
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from itertools import chain
 
 from kademlia.node import Address, Node
+from kademlia.tree import ID_BITS, ID_MAX, Tree, level, shared_bits
 from kademlia.utils import BothSpellings
-
-#: Bits of an id; the own id's prefix can be split that deep.
-ID_BITS = 160
 
 #: A bucket is lonely when nothing was looked up in its range for this long, in seconds (section 2.3; R22).
 LONELY_S = 3600.0
@@ -224,18 +221,17 @@ class RoutingTable(BothSpellings):
     @property
     def buckets(self) -> list[KBucket]:
         """The buckets in the order of their ranges; a program may set a list of its own."""
-        return self._buckets
+        return self._tree.leaves
 
     @buckets.setter
     def buckets(self, buckets: list[KBucket]) -> None:
-        self._buckets = buckets
-        self._starts = [bucket.range[0] for bucket in buckets]
-        self._is_tree = False
+        self._tree = Tree(buckets)
+        self._by_halves = False
 
     def flush(self) -> None:
         """Forget all contacts: one bucket for the whole space."""
-        self.buckets = [KBucket(0, 2**ID_BITS - 1, self.ksize, clock=self.clock)]
-        self._is_tree = True  # and stays one, since buckets only ever split in halves
+        self._tree = Tree([KBucket(0, ID_MAX, self.ksize, clock=self.clock)])
+        self._by_halves = True  # a tree, and it stays one: buckets only ever split in halves
 
     # -- contacts ------------------------------------------------------------------------------------------------
 
@@ -285,19 +281,17 @@ class RoutingTable(BothSpellings):
 
     def bucket_of(self, long_id: int) -> KBucket:
         """Return the bucket whose range holds this id."""
-        return self._buckets[bisect_right(self._starts, long_id) - 1]
+        return self._tree.leaf(long_id)
 
     def get_bucket_for(self, node: Node) -> int:
         """Return the index of the bucket that the node falls into; both ends of a range belong to its bucket."""
-        return max(bisect_right(self._starts, node.long_id) - 1, 0)
+        return self._tree.index(node.long_id)
 
     getBucketFor = get_bucket_for
 
     def split_bucket(self, index: int) -> None:
         """Replace a bucket by its two halves."""
-        one, two = self._buckets[index].split()
-        self._buckets[index : index + 1] = [one, two]
-        self._starts.insert(index + 1, two.range[0])
+        self._tree.replace(index, self.buckets[index].split())
 
     splitBucket = split_bucket
 
@@ -315,22 +309,12 @@ class RoutingTable(BothSpellings):
         the paper's section 2.2. With b over 1 several of our buckets share one. The own bucket is the last level.
         """
         for depth in range(ID_BITS):
-            low, high = self.level(depth)
+            low, high = level(self.node.long_id, depth)
             bucket = self.bucket_of(low)
             if bucket.has_in_range(self.node):
                 yield *bucket.range, [bucket]
                 return
-            yield low, high, list(self._subtree(low, depth + 1))
-
-    def level(self, depth: int) -> tuple[int, int]:
-        """Return the lowest and the highest id that share exactly `depth` bits with the own one."""
-        low_bits = ID_BITS - 1 - depth
-        low = (self.node.long_id >> low_bits ^ 1) << low_bits
-        return low, low + (1 << low_bits) - 1
-
-    def shared_bits(self, long_id: int) -> int:
-        """Return how many leading bits an id has in common with the own one."""
-        return ID_BITS - (long_id ^ self.node.long_id).bit_length()
+            yield low, high, list(self._tree.around(low, depth + 1))
 
     def _splits(self, bucket: KBucket) -> bool:
         low, high = bucket.range
@@ -342,11 +326,11 @@ class RoutingTable(BothSpellings):
 
     def _in_neighbourhood(self, low: int) -> bool:
         """Return whether the bucket at `low` lies in the smallest subtree around the own id with k contacts."""
-        shared = self.shared_bits(low)
-        nearer = sum(map(len, self._subtree(self.node.long_id, shared + 1)))
+        shared = shared_bits(low, self.node.long_id)
+        nearer = sum(map(len, self._tree.around(self.node.long_id, shared + 1)))
         if nearer >= self.ksize:
             return False
-        whole = sum(map(len, self._subtree(self.node.long_id, shared)))
+        whole = sum(map(len, self._tree.around(self.node.long_id, shared)))
         return whole < self.ksize * NEIGHBOURHOOD_FACTOR
 
     # -- the k closest -------------------------------------------------------------------------------------------
@@ -381,19 +365,8 @@ class RoutingTable(BothSpellings):
 
     def _nearest_first(self, long_id: int) -> Iterator[KBucket]:
         """Yield the buckets so that none has a contact nearer to the id than one of an earlier bucket."""
-        if self._is_tree:
-            return self._subtree(long_id, 0)
-        everything = KBucket(0, 2**ID_BITS - 1, 0)  # a program's own buckets: all contacts are sorted at once
+        if self._by_halves:
+            return self._tree.around(long_id)
+        everything = KBucket(0, ID_MAX, 0)  # a program's own buckets: all contacts are sorted at once
         everything.nodes.update((node.id, node) for node in self.contacts())
         return iter((everything,))
-
-    def _subtree(self, long_id: int, depth: int) -> Iterator[KBucket]:
-        """Yield the buckets that share `depth` bits with an id, in the order of their distance from it.
-
-        First the bucket that holds the id; then, level by level outwards, the sibling subtree, which in turn is
-        walked from the id's mirror image in it: the id with that level's bit flipped.
-        """
-        bucket = self.bucket_of(long_id)
-        yield bucket
-        for level in range(bucket.depth() - 1, depth - 1, -1):
-            yield from self._subtree(long_id ^ (1 << (ID_BITS - 1 - level)), level + 1)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.error import MessageLengthError
+from twisted.internet.error import InvalidAddressError, MessageLengthError
 from twisted.internet.interfaces import IReactorPluggableNameResolver
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
@@ -44,7 +44,7 @@ class TwistedDriver(Driver):
     def __init__(self, protocol: KademliaProtocol) -> None:
         super().__init__(protocol)
         self._reactor: Any = None
-        self._until_listening: list[Callable[[], None]] = []
+        self._until_listening: list[tuple[Callable[[], None], Callable[[], None]]] = []
 
     def listen(self, port: int, interface: str) -> Any:
         """Bind a port and begin; return the listening port.
@@ -56,12 +56,12 @@ class TwistedDriver(Driver):
 
         return reactor.listenUDP(port, self.protocol, interface=interface, maxPacketSize=DATAGRAM_BYTES_MAX)
 
-    def when_listening(self, function: Callable[[], None]) -> None:
-        """Call a function once datagrams can come and go."""
+    def when_listening(self, function: Callable[[], None], otherwise: Callable[[], None]) -> None:
+        """Call a function once datagrams can come and go, or the other one if they never will."""
         if self.listening:
             function()
         else:
-            self._until_listening.append(function)
+            self._until_listening.append((function, otherwise))
 
     def repeat(self, seconds: float, function: Callable[[], None]) -> tuple[Repeated, LoopingCall]:
         """Call a function now and every so many seconds; return what cancels it, and what the program is given."""
@@ -121,7 +121,7 @@ class TwistedDriver(Driver):
     def _write(self, datagram: bytes, address: Address) -> bool:
         try:
             self.transport.write(datagram, address)
-        except (OSError, MessageLengthError):  # a full buffer, no route, too long
+        except (OSError, MessageLengthError, InvalidAddressError):  # full buffer, no route, too long, other family
             return False
         return True
 
@@ -134,8 +134,10 @@ class TwistedDriver(Driver):
         Logger(system="kademlia").warning(message)
 
     def end(self) -> None:
-        """Stop living."""
-        self._until_listening.clear()
+        """Stop living; what waited for it to begin ends too."""
+        waiting, self._until_listening = self._until_listening, []
+        for _, otherwise in waiting:
+            otherwise()
         super().end()
 
     # -- what the reactor calls ------------------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class TwistedDriver(Driver):
         here = port.getHost()
         self.begin(port, (here.host, here.port))
         waiting, self._until_listening = self._until_listening, []
-        for function in waiting:
+        for function, _ in waiting:
             function()
 
     def doStart(self) -> None:

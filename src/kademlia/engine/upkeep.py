@@ -18,6 +18,7 @@ from kademlia.engine.joining import Joining
 from kademlia.engine.operation import Operation, finished
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.storage import pairs_older_than
+from kademlia.tree import level, shared_bits
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
@@ -83,6 +84,10 @@ class Upkeep:
         dates = [at for at in (self.handoff.deadline(), self._due_at, self._retry_at) if at is not None]
         return min(dates, default=None)
 
+    def cancel(self) -> None:
+        """Refresh and republish no more by itself; everything else goes on."""
+        self.refreshes = False
+
     def stop(self) -> None:
         """Do nothing more."""
         self._due_at = self._retry_at = None
@@ -108,8 +113,10 @@ class Upkeep:
         """
         router = self._protocol.router
         if len(closest) >= router.ksize:
-            levels = map(router.level, range(router.shared_bits(closest[-1].long_id) + 1))
-            self._queue([self._lookup_of(self._random_id(*level)) for level in levels])
+            own = router.node.long_id
+            deepest = shared_bits(closest[-1].long_id, own)
+            levels = (level(own, depth) for depth in range(deepest + 1))
+            self._queue([self._lookup_of(self._random_id(*bounds)) for bounds in levels])
 
     def lonely_ids(self) -> list[bytes]:
         """Return a random id from each distance level where nothing was looked up for an hour, farthest first."""
