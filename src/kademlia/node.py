@@ -11,8 +11,6 @@ from bisect import insort
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 
-import msgspec
-
 from kademlia.utils import BothSpellings
 
 #: Length of a node id and of a key on the wire, in bytes (160 bits: a SHA-1 digest).
@@ -36,7 +34,7 @@ class Node(BothSpellings):
         ValueError: The id is empty.
     """
 
-    __slots__ = ("_encoded", "id", "ip", "long_id", "port")
+    __slots__ = ("id", "ip", "long_id", "port")
 
     def __init__(
         self,
@@ -55,19 +53,11 @@ class Node(BothSpellings):
         self.ip = ip
         self.port = port
         self.long_id = int.from_bytes(id, "big")
-        self._encoded: bytes | None = None
 
     @property
     def address(self) -> Address:
         """The (ip, port) pair to send to."""
         return (self.ip, self.port)  # type: ignore[return-value]  # a key has none and is never sent to
-
-    @property
-    def encoded(self) -> bytes:
-        """The node as it stands in an answer: msgpack of [id, ip, port], made once."""
-        if self._encoded is None:
-            self._encoded = msgspec.msgpack.encode((self.id, self.ip, self.port))
-        return self._encoded
 
     def same_home_as(self, node: Node) -> bool:
         """Return whether both live at the same (ip, port)."""

@@ -13,7 +13,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from kademlia.drivers.driver import DATAGRAM_BYTES_MAX, RECEIVE_BUFFER_BYTES, Driver, Timer
+from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer
+from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.engine.operation import Operation
 from kademlia.node import Address
 from kademlia.protocol import KademliaProtocol

@@ -19,9 +19,6 @@ log = logging.getLogger("kademlia.network")
 #: net.core.rmem_max at most.
 RECEIVE_BUFFER_BYTES = 4 << 20
 
-#: Largest datagram read, in bytes: UDP carries no larger one, and old nodes answer with values of any size.
-DATAGRAM_BYTES_MAX = 65535
-
 #: How often the engine is told the wall-clock time, in seconds.
 WALL_CLOCK_S = 60.0
 

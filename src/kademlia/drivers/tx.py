@@ -17,7 +17,8 @@ from twisted.internet.interfaces import IReactorPluggableNameResolver
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
-from kademlia.drivers.driver import DATAGRAM_BYTES_MAX, RECEIVE_BUFFER_BYTES, Driver, Timer
+from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer
+from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.engine.operation import Operation
 from kademlia.log import Logger
 from kademlia.node import Address

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 from kademlia.engine.held import Held
 from kademlia.engine.records import Record
 from kademlia.engine.rpcs import Rpc, rpcs_of
+from kademlia.storage import ForgetfulStorage
 from kademlia.wire import rpcudp, trailer
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
+
+
+#: The documented RPCs that read or write the storage.
+USING_STORAGE = ("store", "find_value")
 
 
 class Answering:
@@ -26,6 +31,7 @@ class Answering:
         self._counts = protocol.counts
         kind: Any = type(protocol)
         self._rpcs = rpcs_of(kind, base)
+        self._storage_is_ours = type(protocol.storage) is ForgetfulStorage  # a program's own may raise
 
     def request(self, data: bytes, record: Record, now: float) -> bytes | None:
         """Take a request's datagram; return the answer's datagram, or None if there is none, or not yet."""
@@ -89,7 +95,7 @@ class Answering:
             self.held.add(record.address, message_id, data, False, now)
             return None
         method = getattr(self._protocol, rpc.method)
-        if rpc.own:
+        if rpc.own or (name in USING_STORAGE and not self._storage_is_ours):
             return self._answer_by_program(method, arguments, message_id, record, hints, now)
         reply = self._datagram(message_id, method(record.address, *arguments), hints)
         if record.verified(now) or self._fits_credit(reply, record):

@@ -27,7 +27,6 @@ class Stats:
     held: int  #: requests and answers held until a stranger proved its address
     held_dropped: int  #: of those, given up: too many, too large, or no proof in time
     uncredited: int  #: answers not sent because they would have been larger than what came from a stranger
-    refused: int  #: stores refused
     rpc_errors: int  #: exceptions raised by a program's own rpc_* methods
     internal_errors: int  #: exceptions raised by our own code; anything but 0 is a defect to report
     contacts: int  #: in the routing table
