@@ -1,0 +1,76 @@
+"""A hook of the docs build: what is made from the source, so that it cannot be out of date.
+
+`<!-- limits -->` in a page becomes the table of limits, `<!-- modules -->` that of the modules, `<!-- counts -->` that
+of the counts, `<!-- changelog -->` the changelog.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src/kademlia"
+
+#: Which files are listed, what a user meets first.
+LISTED = ("*.py", "engine/*.py", "wire/*.py", "storage/*.py", "drivers/*.py", "sim/*.py", "cli/__init__.py")
+
+
+def on_page_markdown(markdown: str, **_kwargs: Any) -> str:
+    """Put in place of each mark what it stands for."""
+    return re.sub(r"^( *)<!-- (\w+) -->$", _made, markdown, flags=re.MULTILINE)
+
+
+def _made(mark: re.Match[str]) -> str:
+    """Return what a mark stands for, as far to the right as the mark is: it may stand inside of a block."""
+    return "\n".join(mark[1] + line for line in MADE[mark[2]]())
+
+
+def limits() -> Iterator[str]:
+    """Yield a row for each limit, with the `#:` comment above it; groups share one."""
+    path = PACKAGE / "engine/limits.py"
+    values = runpy.run_path(str(path))
+    yield from ("| limit | value | what, and why |", "|---|---:|---|")
+    reason: list[str] = []
+    for line in path.read_text().splitlines():
+        if section := re.match(r"# -- (.+?) -+$", line):
+            yield f"| **{section[1]}** | | |"
+        elif line.startswith("#:"):
+            reason.append(line.removeprefix("#:").strip())
+        elif constant := re.match(r"([A-Z0-9_]+) = ", line):
+            yield f"| `{constant[1]}` | {values[constant[1]]:,} | {' '.join(reason)} |"
+            reason.clear()
+
+
+def counts() -> Iterator[str]:
+    """Yield a row for each field of Stats, with the `#:` comment beside it."""
+    yield from ("| field | what |", "|---|---|")
+    for line in (PACKAGE / "engine/stats.py").read_text().splitlines():
+        if field := re.match(r"    (\w+): (?:int|bool)(?:  #: (.+))?$", line):
+            yield f"| `{field[1]}` | {field[2] or field[1].replace('_', ' ')} |"
+
+
+def modules() -> Iterator[str]:
+    """Yield a row for each module, with the first sentence of its docstring."""
+    yield from ("| module | what |", "|---|---|")
+    for pattern in LISTED:
+        for path in sorted(PACKAGE.glob(pattern)):
+            document = ast.get_docstring(ast.parse(path.read_text())) or ""
+            yield f"| `{path.relative_to(PACKAGE)}` | {_first_sentence(document)} |"
+
+
+def changelog() -> Iterator[str]:
+    """Yield the changelog, whose links start at the root of the project."""
+    yield from (ROOT / "CHANGELOG.md").read_text().replace("](docs/", "](").splitlines()
+
+
+def _first_sentence(document: str) -> str:
+    paragraph = " ".join(document.partition("\n\n")[0].split())
+    return re.split(r"(?<=\.)\s+(?=[A-Z`\"])", paragraph, maxsplit=1)[0].replace("|", "\\|")
+
+
+MADE = {"limits": limits, "counts": counts, "modules": modules, "changelog": changelog}
