@@ -17,7 +17,7 @@ from kademlia.drivers.chance import random_id
 from kademlia.engine.operation import Operation, gathered
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.stats import Stats
-from kademlia.engine.upkeep import Upkeep
+from kademlia.engine.upkeep import RefreshLoop
 from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.storage import ForgetfulStorage, IStorage, check_storage
@@ -119,9 +119,9 @@ class Server(BothSpellings):
         return logging.getLogger(__name__)
 
     @property
-    def refresh_loop(self) -> Upkeep | None:
+    def refresh_loop(self) -> RefreshLoop | None:
         """What refreshes the table and republishes values by itself; `cancel()` ends that. None before `protocol`."""
-        return self.protocol.upkeep if self.protocol is not None else None
+        return RefreshLoop(self.protocol.upkeep) if self.protocol is not None else None
 
     refreshLoop = refresh_loop
 
@@ -358,8 +358,8 @@ class Server(BothSpellings):
             return
         try:
             self.save_state(fname)
-        except OSError as fault:
-            self._driver.report(f"cannot save the state to {fname}: {fault.strerror or fault}")
+        except (OSError, ValueError) as fault:
+            self._driver.report(f"cannot save the state to {fname}: {getattr(fault, 'strerror', None) or fault}")
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

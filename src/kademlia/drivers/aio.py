@@ -140,9 +140,9 @@ class AsyncioDriver(Driver):
             if interface == "::":
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             sock.bind(address)
-        except BaseException:
+        except OSError as fault:
             sock.close()
-            raise
+            raise OSError(fault.errno, f"cannot listen on {interface}:{port}: {fault.strerror}") from fault
         return sock
 
     def repeat(self, seconds: float, function: Callable[[], None]) -> tuple[Repeated, None]:
@@ -241,6 +241,12 @@ class AsyncioDriver(Driver):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop living: the loop's own transport was closed."""
         self.end()
+
+    def pause_writing(self) -> None:
+        """Send on: the loop's own transport queues what the socket does not take."""
+
+    def resume_writing(self) -> None:
+        """Send on."""
 
     def error_received(self, exc: Exception) -> None:
         """Pass over an ICMP error: silence says the same."""

@@ -13,8 +13,6 @@ from kademlia.node import Address
 from kademlia.protocol import KademliaProtocol
 from kademlia.wire import rpcudp
 
-log = logging.getLogger("kademlia.network")
-
 #: Receive buffer asked for, in bytes: a burst of answers to 512 requests, each of 8 kB, fits. Linux gives
 #: net.core.rmem_max at most.
 RECEIVE_BUFFER_BYTES = 4 << 20
@@ -76,6 +74,11 @@ class Driver(ABC):
     # -- the same for both -----------------------------------------------------------------------------------------
 
     @property
+    def log(self) -> Any:
+        """Return the logger that programs and operators are told things by."""
+        return logging.getLogger("kademlia.network")
+
+    @property
     def listening(self) -> bool:
         """Whether datagrams can come and go."""
         return self.transport is not None
@@ -90,7 +93,7 @@ class Driver(ABC):
 
     def report(self, message: str) -> None:
         """Tell the operator."""
-        log.warning("%s", message)
+        self.log.warning("%s", message)
 
     def reaches(self, ip: str) -> bool:
         """Return whether our socket can send to addresses of this one's family."""

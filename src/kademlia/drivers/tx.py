@@ -130,9 +130,14 @@ class TwistedDriver(Driver):
         timer: Timer = self._reactor.callLater(seconds, function)
         return timer
 
+    @property
+    def log(self) -> Logger:
+        """Return the documented logger, as every protocol of 0.x had one."""
+        return Logger(system=self.protocol)
+
     def report(self, message: str) -> None:
         """Tell the operator, in Twisted's own log."""
-        Logger(system="kademlia").warning(message)
+        self.log.warning(message)
 
     def end(self) -> None:
         """Stop living; what waited for it to begin ends too."""

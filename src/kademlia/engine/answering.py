@@ -33,8 +33,11 @@ class Answering:
         self._rpcs = rpcs_of(kind, base)
         self._storage_is_ours = type(protocol.storage) is ForgetfulStorage  # a program's own may raise
 
-    def request(self, data: bytes, record: Record, now: float) -> bytes | None:
-        """Take a request's datagram; return the answer's datagram, or None if there is none, or not yet."""
+    def request(self, data: bytes, record: Record, now: float, *, held: bool = False) -> bytes | None:
+        """Take a request's datagram; return the answer's datagram, or None if there is none, or not yet.
+
+        `held`: it came before its sender's address was proved, and is taken up again.
+        """
         name, arguments, hints = self._decoded(data)
         rpc = self._rpcs.get(name)
         if rpc is None:
@@ -47,7 +50,7 @@ class Answering:
         if claimed == self._protocol.source_node.id:
             self._from_ourselves(data)
             return None
-        self._counts["requests"] += 1
+        self._counts["requests"] += not held
         if not record.is_contact:
             record.ephemeral = bool(hints and hints.get(trailer.EPHEMERAL))
         reply = self._answer(name, rpc, arguments, data, record, hints, now)
@@ -60,7 +63,7 @@ class Answering:
         if not self.held.waits_for(record.address):
             return
         for parcel in self.held.release(record.address):
-            datagram = parcel.datagram if parcel.outgoing else self.request(parcel.datagram, record, now)
+            datagram = parcel.datagram if parcel.outgoing else self.request(parcel.datagram, record, now, held=True)
             if datagram is not None:
                 self._protocol.send(datagram, record.address)
                 self._counts["answered"] += parcel.outgoing

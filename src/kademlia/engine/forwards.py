@@ -29,6 +29,11 @@ class Forwards:
         """The world's transport: asyncio's or our own, Twisted's port; None before listening."""
         return self.host.transport if self.host is not None else None
 
+    @property
+    def log(self) -> Any:
+        """The world's logger, for a program's own methods: of the standard library, or Twisted's."""
+        return self._world().log
+
     # asyncio.DatagramProtocol
     def connection_made(self, transport: Any) -> None:  # noqa: D102
         self._world().connection_made(transport)
@@ -41,6 +46,12 @@ class Forwards:
 
     def error_received(self, exc: Exception) -> None:  # noqa: D102
         self._world().error_received(exc)
+
+    def pause_writing(self) -> None:  # noqa: D102
+        self._world().pause_writing()
+
+    def resume_writing(self) -> None:  # noqa: D102
+        self._world().resume_writing()
 
     # twisted.internet.protocol.DatagramProtocol
     def makeConnection(self, transport: Any) -> None:  # noqa: D102

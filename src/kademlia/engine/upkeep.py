@@ -37,6 +37,19 @@ class Series:
         self.running = 0
 
 
+class RefreshLoop:
+    """The switch of the regular refreshing, as programs know it."""
+
+    def __init__(self, upkeep: Upkeep) -> None:
+        self._upkeep = upkeep
+
+    def cancel(self) -> None:
+        """Refresh and republish no more by itself; everything else goes on."""
+        self._upkeep.refreshes = False
+
+    stop = cancel
+
+
 class Upkeep:
     """The jobs of one node, and when they are due."""
 
@@ -83,10 +96,6 @@ class Upkeep:
         """Return when `tick` has something to do next, or None."""
         dates = [at for at in (self.handoff.deadline(), self._due_at, self._retry_at) if at is not None]
         return min(dates, default=None)
-
-    def cancel(self) -> None:
-        """Refresh and republish no more by itself; everything else goes on."""
-        self.refreshes = False
 
     def stop(self) -> None:
         """Do nothing more."""

@@ -181,7 +181,11 @@ def _contents(path: StrPath) -> bytes:
 
 def _replace(target: Path, data: bytes) -> None:
     """Write a new file beside the old one and put it in place, or leave nothing."""
-    descriptor, name = tempfile.mkstemp(prefix=".kademlia-", dir=target.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".kademlia-", dir=target.parent)
+    except OSError as error:
+        error.filename = os.fspath(target)  # the file that the caller knows of
+        raise
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
