@@ -39,7 +39,7 @@ def import_time() -> Row:
         times = []
         for _ in range(11):
             begin = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], check=True, env=environment)  # noqa: S603
+            subprocess.run([sys.executable, "-c", code], check=True, env=environment)
             times.append(time.perf_counter() - begin)
         return statistics.median(times) * 1000
 
@@ -58,10 +58,10 @@ async def loop_held_by_newcomer() -> Row:
     for number in range(10_000):
         keeper.storage[os.urandom(20)] = number
     gc.collect()  # filling the store is not what is measured
-    turns, watching = [], True
+    turns: list[float] = []
 
     async def watch() -> None:
-        while watching:
+        while True:
             begin = time.thread_time()  # other processes' share of the machine is not ours to promise
             await asyncio.sleep(0)
             turns.append(time.thread_time() - begin)
@@ -73,8 +73,7 @@ async def loop_held_by_newcomer() -> Row:
             sys.executable, __file__, "--newcomer", str(keeper.address[1]), stdout=asyncio.subprocess.PIPE
         )
         given += int((await newcomer.communicate())[0])
-    watching = False
-    await watcher
+    watcher.cancel()
     keeper.stop()
     how = f"longest of {len(turns):,} turns of its loop; 3 newcomers, one after the other, were given {given:,} values"
     return ("10,000 values, newcomer arrives", max(turns) * 1000, LOOP_HELD_MS, how)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from kademlia.engine import limits
@@ -91,7 +93,7 @@ def test_a_newcomer_is_handed_the_values_it_should_keep() -> None:
 
 
 def test_of_all_holders_about_one_republishes_a_value_each_hour() -> None:
-    """Rule R26: a store received counts as a republishing of our own; k holders would else make k * k stores an hour."""
+    """Rule R26: a store received counts as our own republishing; else k holders made k * k stores an hour."""
     world = World(4)
     residents = world.network(40, ksize=8)
     world.run(100)
@@ -150,7 +152,7 @@ def test_an_empty_table_is_tried_again_at_doubling_intervals() -> None:
         world.run(1)
         if bob.protocol.counts["asked"] > before:
             times.append(world.now)
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps[-1] > limits.BOOTSTRAP_RETRY_MAX_S * (1 - limits.JITTER) - 1
     assert max(gaps) < limits.BOOTSTRAP_RETRY_MAX_S * (1 + limits.JITTER) + 1
     assert len(times) < 40

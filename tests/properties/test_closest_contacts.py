@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -69,7 +70,7 @@ def test_buckets_cover_the_whole_space_without_overlap(table: RoutingTable) -> N
     bounds = [bucket.range for bucket in table.buckets]
     assert bounds[0][0] == 0
     assert bounds[-1][1] == TOP
-    assert all(left[1] + 1 == right[0] for left, right in zip(bounds, bounds[1:], strict=False))
+    assert all(left[1] + 1 == right[0] for left, right in pairwise(bounds))
     assert all(bucket.has_in_range(contact) for bucket in table.buckets for contact in bucket.get_nodes())
 
 
