@@ -85,7 +85,7 @@ async def newcomer(port: int) -> None:
     await server.listen(0, "127.0.0.1")
     await server.bootstrap([("127.0.0.1", port)])
     kept = -1
-    while kept != (kept := len(list(server.storage))):
+    while kept != (kept := len(list(server.storage))):  # noqa: ASYNC110  # nobody tells when the last one came
         await asyncio.sleep(1)
     print(kept)
     server.stop()
