@@ -114,6 +114,11 @@ class Lookup:
         return len(self._late)
 
     @property
+    def thinned(self) -> bool:
+        """Whether fewer than k nodes have answered while others did not."""
+        return len(self._answered) < self.ksize and bool(self._late or self._failed)
+
+    @property
     def finished(self) -> bool:
         """Whether the k closest known nodes have all answered (R15).
 
@@ -194,6 +199,7 @@ class SpiderCrawl(BothSpellings):
         self.last_ids_crawled: list[bytes] = []
         self._lookup = Lookup(node, peers, ksize, alpha, protocol.source_node.id)
         self._advancing = False
+        self._reach = ksize  # how many of our own contacts it started from, or could have
 
     @property
     def nearest(self) -> NodeHeap:
@@ -238,13 +244,21 @@ class SpiderCrawl(BothSpellings):
         if self._advancing:  # a call that failed at once, inside of `ask`: the loop below goes on by itself
             return
         self._advancing = True
-        while not self.operation.done and (peers := self._lookup.next()):
+        while not self.operation.done and (peers := self._lookup.next() or self._farther_ones()):
             self.last_ids_crawled = self.nearest.get_ids()
             for peer in peers:
                 self.protocol.asking.about(self.method, peer, self.node, self)
         self._advancing = False
         if not self.operation.done and self._lookup.finished and not (self.patient and self._lookup.late):
             self._exhausted()
+
+    def _farther_ones(self) -> list[Node]:
+        """Return whom to ask where the nearest contacts failed us: farther ones of our own table."""
+        if not (self._lookup.finished and self._lookup.thinned):
+            return []
+        self._reach *= 2
+        self._lookup.heard(self.protocol.contacts.to_ask(self.node, self._reach))
+        return self._lookup.next()
 
     def _answered(self, node: Node, result: object) -> None:
         contacts = rpcudp.contacts(result, limits.CONTACTS_PER_REPLY_MAX)

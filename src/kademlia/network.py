@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from kademlia.arguments import check_dht_value_type, check_id, check_port, check_positive, check_value, checked_address
 from kademlia.drivers import choice
 from kademlia.drivers.chance import random_id
-from kademlia.engine.operation import Operation, gathered
+from kademlia.engine.operation import Operation, finished, gathered
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.stats import Stats
 from kademlia.engine.upkeep import RefreshLoop
 from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.storage import ForgetfulStorage, IStorage, check_storage
-from kademlia.utils import BothSpellings, digest
+from kademlia.utils import BothSpellings, Hideable, digest
 from kademlia.wire import rpcudp
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ class Server(BothSpellings):
         """What has `get_extra_info`, `sendto`, `close`, `is_closing` (asyncio), or the port (Twisted); else None."""
         return self._driver.transport if self._driver is not None else None
 
-    @property
+    @Hideable
     def address(self) -> Address | None:
         """The (ip, port) this node listens on, or None."""
         return self._driver.own_address if self._is_listening() else None
 
-    @property
+    @Hideable
     def log(self) -> Any:
         """A logger: of the standard library under asyncio, `kademlia.log.Logger` under Twisted."""
         if self._world() == choice.TWISTED:
@@ -168,7 +168,7 @@ class Server(BothSpellings):
         if self._driver is not None:
             self._driver.end()
         if transport is None:
-            return None
+            return self.protocol.future(finished(None)) if self._world() == choice.TWISTED and self.protocol else None
         self._stopped = True
         self._restored = None
         return transport.stopListening() if hasattr(transport, "stopListening") else transport.close()
@@ -310,7 +310,8 @@ class Server(BothSpellings):
 
         Args:
             fname: The file.
-            port: asyncio: listen here before it returns; if None, `listen` is yours to call. Twisted: not used.
+            port: Listen here before the coroutine ends; if None, `listen` is yours to call. Whoever gives one is an
+                asyncio program, as `loadState(fname)` of the documentation has none.
             interface: As in `listen`.
 
         Returns:
@@ -324,7 +325,7 @@ class Server(BothSpellings):
         saved = state.load(fname)
         server = cls(saved.ksize, saved.alpha, saved.id)
         server._restored = saved
-        if choice.current() == choice.TWISTED:
+        if port is None and choice.current() == choice.TWISTED:
             server.bootstrap(saved.neighbors)
             return server
         return server._load_state(port, interface)

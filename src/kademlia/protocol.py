@@ -15,8 +15,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kademlia.arguments import checked_address
 from kademlia.crawling import NodeSpiderCrawl, Response, ValueSpiderCrawl
-from kademlia.engine import limits
+from kademlia.engine import limits, names
 from kademlia.engine.answering import Answering
 from kademlia.engine.asking import Asking
 from kademlia.engine.calls import Calls
@@ -52,6 +53,10 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     #: Whether this node tells others that it will be gone in a moment, so that they keep it out of their tables.
     ephemeral = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        names.guard(cls, _ENGINE_NAMES)
 
     def __init__(self, source_node: Node, storage: IStorage, ksize: int) -> None:
         super().__init__()
@@ -230,11 +235,11 @@ class KademliaProtocol(Hosted, BothSpellings):
             A Future or a Deferred that ends with (True, answer), or (False, None) without an answer in 5 s.
 
         Raises:
-            ValueError: Name and arguments are larger than 8192 bytes when packed.
+            TypeError, ValueError: `address` is none, or name and arguments are over 8192 bytes when packed.
         """
         rpcudp.check_size(name, args)
         outcome = Outcome()
-        self.call_into(outcome, address, name, *args)
+        self.call_into(outcome, checked_address(address), name, *args)
         return self.future(outcome.operation)
 
     def call_into(self, outcome: Outcome, address: Address, name: str, *args: Any) -> None:
@@ -262,19 +267,25 @@ class KademliaProtocol(Hosted, BothSpellings):
 
         Override it to see, or change, every result. Returns the result.
         """
+        self.look_at_clock()
         record = self.records.of(node.address)
         if not result[0]:
             self.contacts.unanswered(record, node, self.now - limits.HARD_TIMEOUT_S, self.now)
         elif record.verified(self.now):
             self.contacts.answered(record, None, node, self.now)
-        else:  # nothing was heard from there: the program vouches for it
+        else:
             self.welcome_if_new(node)
         return result
 
     handleCallResponse = handle_call_response
 
     def welcome_if_new(self, node: Node) -> Any:
-        """Add a node to the table and hand it the values it should keep, if it is not there yet."""
+        """Add a node to the table and hand it the values it should keep, if it is not there yet.
+
+        A program vouches for addresses of its own; one that a datagram came from has to prove itself first.
+        """
+        if self.contacts.must_prove(node):
+            return self.future(finished([]))
         if self.router.is_new_node(node) and self.router.add_contact(node):
             return self.transfer_key_values(node)
         return self.future(finished([]))
@@ -295,6 +306,7 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def get_refresh_ids(self) -> list[bytes]:
         """Return an id to look up in each distance level where nothing was for an hour: 20 bytes each (R22)."""
+        self.look_at_clock()
         return self.upkeep.lonely_ids()
 
     getRefreshIDs = get_refresh_ids
@@ -352,6 +364,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         return [node for node in nodes if self.reaches(node.ip) and not self.contacts.resting(node, self.now)]
 
     def _call(self, method: str, node: Node, *args: Any) -> Any:
+        checked_address(node.address)
         outcome = Outcome()
         self.look_at_clock()
         self.asking.request(method, (self.source_node.id, *args), node, outcome)
@@ -366,3 +379,6 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def _welcome(self, node: Node) -> None:
         self.welcome_if_new(node)
+
+
+_ENGINE_NAMES = names.of_engine(KademliaProtocol, Hosted)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from itertools import permutations, takewhile
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     from twisted.internet.defer import Deferred
 
@@ -163,3 +163,14 @@ def _are_spellings(cls: type, name: str, other: str) -> bool:
     """Leave out `__str__ = __repr__`, which are two meanings, and what a nearer base has taken apart."""
     nearest = next(vars(base) for base in cls.__mro__[1:] if name in vars(base) and other in vars(base))
     return nearest[name] is nearest[other] and not (name.startswith("__") and other.startswith("__"))
+
+
+class Hideable(Generic[V]):
+    """A property that gives way to a program's own attribute: 2.x left these names of a Server to its subclasses."""
+
+    def __init__(self, look: Callable[[Any], V]) -> None:
+        self._look = look
+        self.__doc__ = look.__doc__
+
+    def __get__(self, server: object, owner: type) -> V:
+        return self if server is None else self._look(server)  # type: ignore[return-value]  # as properties do

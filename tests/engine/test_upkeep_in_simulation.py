@@ -224,6 +224,23 @@ def test_with_all_neighbours_dead_set_says_false() -> None:
     assert world.finish(residents[0].protocol.publish(digest("key"), "value")) is False
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_value_with_a_living_holder_is_found_though_all_the_nearest_contacts_just_died(seed: int) -> None:
+    """With a small k the k closest contacts may all be dead; the table knows others."""
+    world = World(seed)
+    residents = world.network(6, ksize=2)
+    world.run(10)
+    keys = [digest(number) for number in range(30)]
+    for number, key in enumerate(keys):
+        assert world.finish(residents[number % 6].protocol.publish(key, number)) is True
+    for resident in residents[1:3]:
+        resident.die()
+    alive = world_alive(world)
+    for number, key in enumerate(keys):
+        if holders(alive, key):
+            assert [world.finish(resident.protocol.fetch(key)) for resident in alive] == [number] * 4
+
+
 def test_five_thousand_values_at_once_are_all_stored_and_nobody_is_struck() -> None:
     """Requests queue: at most 512 are under way, and time-outs begin when they are sent."""
     world = World(13)

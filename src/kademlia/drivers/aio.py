@@ -203,7 +203,7 @@ class AsyncioDriver(Driver):
                 sock.sendto(datagram, address)
             else:
                 self.transport.sendto(datagram, address)
-        except OSError:  # a full buffer, no route, too long
+        except (OSError, OverflowError, TypeError):  # a full buffer, no route, too long; a contact without an address
             return False
         return True
 

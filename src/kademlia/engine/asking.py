@@ -30,7 +30,7 @@ class Asking:
         kind: Any = type(protocol)
         self._by_program = {
             name: overrides(kind, base, name)
-            for name in ("call_find_node", "call_find_value", "call_store", "handle_call_response")
+            for name in ("call_ping", "call_find_node", "call_find_value", "call_store", "handle_call_response")
         }
 
     # -- requests ------------------------------------------------------------------------------------------------
@@ -58,8 +58,11 @@ class Asking:
             if record.credit < PING_BYTES:
                 return
             record.credit -= PING_BYTES
-        node = record.node or stranger(record.address)
-        self.request("ping", (protocol.source_node.id,), node, Who(record), resend=resend)
+        if self._by_program["call_ping"] and record.node is not None:
+            self._let_program_ask(protocol.call_ping(record.node), record.node, Who(record))
+        else:
+            node = record.node or stranger(record.address)
+            self.request("ping", (protocol.source_node.id,), node, Who(record), resend=resend)
 
     def request(self, method: str, args: Iterable[Any], node: Node, asker: Asker, *, resend: bool = True) -> None:
         """Send one request to a node, now or when its turn comes."""

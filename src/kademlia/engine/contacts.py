@@ -51,14 +51,27 @@ class Contacts:
         """Return what an asker is told: the k closest contacts, without any that let us down."""
         return self._router.closest(target, self._router.ksize, exclude, self.failing)
 
-    def to_ask(self, target: Node) -> list[Node]:
-        """Return whom to ask first about a target: the k closest contacts; failing ones only if there are no others."""
-        ksize = self._router.ksize
-        return self._router.closest(target, ksize, None, self.failing) or self._router.closest(target, ksize)
+    def to_ask(self, target: Node, count: int = 0) -> list[Node]:
+        """Return whom to ask about a target: the k (or so many) closest contacts; failing ones for want of others."""
+        count = count or self._router.ksize
+        return self._router.closest(target, count, None, self.failing) or self._router.closest(target, count)
 
     def any_live(self) -> bool:
         """Return whether any contact is without strikes."""
         return len(self._router) > len(self.failing)
+
+    def must_prove(self, node: Node) -> bool:
+        """Return whether a node's address is one that we heard from and that has not told us this id in an answer.
+
+        It is asked who it is, then; the answer makes it a contact.
+        """
+        record = self._records.known(node.address)
+        if record is None or (record.node is not None and record.node.id == node.id):
+            return False
+        unproved = record.credit > 0 or record.heard_at > float("-inf")
+        if unproved and not record.pinged:
+            self._ask(record)
+        return unproved
 
     def resting(self, node: Node, now: float) -> bool:
         """Return whether a node is not to be asked now, after calls it did not answer (R30)."""

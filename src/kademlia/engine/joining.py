@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 
 
 class Joining:
-    """One attempt to join by some addresses; it ends with the nodes found, none if nobody answered."""
+    """One attempt to join by some addresses; it ends with the nodes found, none if nobody answered.
 
-    def __init__(self, protocol: KademliaProtocol, addresses: list[Address]) -> None:
+    Who asked for it is told of each address in vain; attempts that a node makes by itself are `quiet`.
+    """
+
+    def __init__(self, protocol: KademliaProtocol, addresses: list[Address], *, quiet: bool = False) -> None:
         self.operation: Operation[list[Node]] = Operation()
         self._protocol = protocol
         self._waiting = list(dict.fromkeys(addresses))
         self._found: list[Node] = []
         self._walking = False
+        self.quiet = quiet
 
     def start(self) -> Operation[list[Node]]:
         """Start with a ping to each address."""
@@ -98,6 +102,7 @@ class _Knock:
 
     def _give_up(self, reason: str) -> None:
         host, port = self._address
-        if not self._protocol.stopped:
-            self._protocol.report(f"cannot bootstrap from {host}:{port}: {reason}")
+        if not self._protocol.stopped and not self._joining.quiet:
+            where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self._protocol.report(f"cannot bootstrap from {where}: {reason}")
         self._joining.answered(self._address, None)

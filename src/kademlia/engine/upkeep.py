@@ -205,7 +205,7 @@ class Upkeep:
             self._retry_at = now + self._jittered(self._retry_s)
             known = [node.address for node in protocol.router.contacts()]
             some = [known[protocol.chance.between(0, len(known) - 1)]] if known else []
-            Joining(protocol, [*self.bootstrap_addresses, *some]).start()
+            Joining(protocol, [*self.bootstrap_addresses, *some], quiet=True).start()
 
     def _jittered(self, seconds: float) -> float:
         return self._protocol.chance.jittered(seconds, limits.JITTER)
