@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kademlia.engine import limits
 from kademlia.engine.operation import Operation
-from kademlia.node import Node, NodeHeap
+from kademlia.node import Address, Node, NodeHeap
 from kademlia.utils import BothSpellings
 from kademlia.wire import rpcudp
 
@@ -45,6 +45,7 @@ class Lookup:
         self.nearest = NodeHeap(target, ksize)  # the nodes in consideration
         self.requests = 0
         self._own_id = own_id
+        self._ids_at: dict[Address, list[bytes]] = {}  # under which ids an address was told of
         self._waiting: set[bytes] = set()  # asked, not late
         self._late: dict[bytes, Node] = {}  # asked, late, out of consideration until they answer
         self._failed: set[bytes] = set()  # will not answer
@@ -81,7 +82,7 @@ class Lookup:
         """Take nodes into consideration that were not heard of before, and note whether that was progress (R14)."""
         nearest = self.nearest
         out = {self._own_id, *self._late, *self._failed}
-        nearest.push([node for node in contacts if node.id not in out])
+        nearest.push([node for node in contacts if node.id not in out and self._lives_alone(node)])
         nearest.trim(self.ksize * limits.LOOKUP_NODES_FACTOR)
         closest = nearest.heap[0][0] if nearest.heap else None
         if closest is not None and (self._closest is None or closest < self._closest):
@@ -89,6 +90,13 @@ class Lookup:
             self._fruitless = 0
         else:
             self._fruitless += 1
+
+    def _lives_alone(self, node: Node) -> bool:
+        """Return whether an address was not told of under too many ids: nobody lives there twice."""
+        ids = self._ids_at.setdefault(node.address, [])
+        if node.id not in ids and len(ids) < limits.LOOKUP_IDS_PER_ADDRESS:
+            ids.append(node.id)
+        return node.id in ids
 
     def slow(self, node: Node) -> None:
         """Learn that a node is late: its place is free, and it is out of consideration until it answers (R13)."""
@@ -266,7 +274,8 @@ class SpiderCrawl(BothSpellings):
             self.protocol.counts["wrong_replies"] += 1
             self._lookup.failed(node)
         else:
-            self._lookup.answered(node, self.protocol.askable(contacts))
+            nearest = sorted(contacts, key=self.node.distance_to)[: self.ksize]  # nobody is asked for more (R8)
+            self._lookup.answered(node, self.protocol.askable(nearest))
 
     def _exhausted(self) -> None:
         self.operation.finish(self._lookup.closest())

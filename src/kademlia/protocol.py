@@ -101,7 +101,8 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.counts["received"] += 1
         self.counts["received_bytes"] += len(data)
         record = self.records.of(address)
-        record.credit += len(data)
+        if not record.verified(now):
+            record.credit += len(data)
         if len(data) >= rpcudp.DATAGRAM_BYTES_MIN:
             if data[0] == rpcudp.REQUEST:
                 return self.answering.request(data, record, now)

@@ -151,7 +151,6 @@ def test_old_askers_get_no_trailer() -> None:
     assert trailer.split(padded) == (plain, {trailer.NODE_ID: ID})
 
 
-@pytest.mark.xfail(reason="answers, and the pings of strangers, do not say that their sender is ephemeral")
 def test_an_ephemeral_node_that_an_old_one_tells_of_is_no_contact() -> None:
     """Old nodes see no trailer: they keep a visitor, and tell our nodes of it, who ask it."""
     world = World(1)

@@ -101,7 +101,7 @@ class Answering:
         if rpc.own or (name in USING_STORAGE and not self._storage_is_ours):
             return self._answer_by_program(method, arguments, message_id, record, hints, now)
         reply = self._datagram(message_id, method(record.address, *arguments), hints)
-        if record.verified(now) or self._fits_credit(reply, record):
+        if record.verified(now) or self._fits_credit(reply, record, self._reserve(name, arguments, record)):
             self._counts["answered"] += 1
             return reply
         if name == "stun":
@@ -166,11 +166,20 @@ class Answering:
     def _datagram(self, message_id: bytes, result: object, hints: trailer.Trailer | None) -> bytes:
         reply = rpcudp.response(message_id, result)
         if hints is not None:
-            reply = trailer.append(reply, {trailer.NODE_ID: self._protocol.source_node.id})
+            told: trailer.Trailer = {trailer.NODE_ID: self._protocol.source_node.id}
+            if self._protocol.ephemeral:
+                told[trailer.EPHEMERAL] = True
+            reply = trailer.append(reply, told)
         return reply
 
-    def _fits_credit(self, reply: bytes, record: Record) -> bool:
-        if len(reply) > record.credit:
+    def _reserve(self, name: str, arguments: list[Any], record: Record) -> int:
+        """Return what of a stranger's credit is kept for the ping that proves its address: it answers a find_ later."""
+        if name not in ("find_node", "find_value") or record.credit < rpcudp.PING_BYTES:
+            return 0
+        return rpcudp.PING_BYTES if self._protocol.contacts.wants_proof(record, arguments[0]) else 0
+
+    def _fits_credit(self, reply: bytes, record: Record, reserve: int = 0) -> bool:
+        if len(reply) + reserve > record.credit:
             return False
         record.credit -= len(reply)
         return True

@@ -16,9 +16,6 @@ from kademlia.wire import rpcudp, trailer
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
 
-#: Bytes of a ping of ours: header, `[“ping”, [id]]`.
-PING_BYTES = 50
-
 
 class Asking:
     """The side of a node that asks; `base` is the class whose call_* methods are ours."""
@@ -51,13 +48,16 @@ class Asking:
             self.request("store", (self._protocol.source_node.id, key, value), node, asker)
 
     def who(self, record: Record) -> None:
-        """Ping an address for its id. A stranger's ping is paid from its credit, and sent once."""
+        """Ping an address for its id, once at a time. A stranger's ping is paid from its credit, and sent once."""
         protocol = self._protocol
         resend = record.verified(protocol.now)
+        if record.pinged:
+            return
         if not resend:
-            if record.credit < PING_BYTES:
+            price = rpcudp.PING_BYTES + trailer.EPHEMERAL_BYTES * protocol.ephemeral
+            if record.credit < price or self._calls.in_flight >= limits.IN_FLIGHT_FOR_STRANGERS_MAX:
                 return
-            record.credit -= PING_BYTES
+            record.credit -= price
         if self._by_program["call_ping"] and record.node is not None:
             self._let_program_ask(protocol.call_ping(record.node), record.node, Who(record))
         else:
@@ -73,8 +73,11 @@ class Asking:
         record = protocol.records.of(node.address)
         message_id = protocol.chance.bytes(ID_BYTES)
         datagram = rpcudp.request(message_id, rpcudp.encode((method, tuple(args))))
-        if resend and (protocol.ephemeral or record.node is None):
-            datagram = trailer.introduction(datagram, protocol.ephemeral, limits.FIRST_REQUEST_BYTES)
+        introduces = resend and record.node is None  # a stranger's ping has to be as small as can be
+        if introduces or protocol.ephemeral:
+            datagram = trailer.introduction(
+                datagram, protocol.ephemeral, limits.FIRST_REQUEST_BYTES if introduces else 0
+            )
         self._calls.start(Call(message_id, method, datagram, node, record, asker, resend), protocol.now)
 
     def _let_program_ask(self, awaitable: Any, peer: Node, asker: Asker) -> None:
@@ -104,9 +107,12 @@ class Asking:
             self._counts["unmatched"] += 1
             return
         self._counts["replies"] += 1
-        understood, result, told_id = self._decoded(data)
-        if call.method == "ping" and rpcudp.is_id(result):
-            told_id = result
+        understood, result, hints = self._decoded(data)
+        told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID)
+        if not rpcudp.is_id(told_id):
+            told_id = None
+        if hints.get(trailer.EPHEMERAL) and not record.is_contact:
+            record.ephemeral = True
         if told_id == self._protocol.source_node.id:
             told_id = None
         asked = call.node if len(call.node.id) == ID_BYTES else None
@@ -127,17 +133,16 @@ class Asking:
         self._calls.end(call, self._protocol.now)
         call.asker.settled(call.node, False, self._protocol.source_node)
 
-    def _decoded(self, data: bytes) -> tuple[bool, Any, bytes | None]:
-        """Return whether an answer could be decoded, the answer, and the id its trailer tells."""
+    def _decoded(self, data: bytes) -> tuple[bool, Any, trailer.Trailer]:
+        """Return whether an answer could be decoded, the answer, and its trailer."""
         stripped, hints = trailer.split(data)
-        told_id = hints.get(trailer.NODE_ID) if hints else None
-        for body, told in ((stripped, told_id if rpcudp.is_id(told_id) else None), (data, None)):
+        for body, told in ((stripped, hints or {}), (data, {})):
             try:
                 return True, rpcudp.decode(body[rpcudp.HEADER_BYTES :]), told
             except rpcudp.DECODE_ERRORS:
                 continue
         self._counts["wrong_replies"] += 1
-        return False, None, None
+        return False, None, {}
 
     def _settle(self, call: Call, happened: bool, result: object) -> None:
         if not happened:

@@ -69,7 +69,7 @@ class Contacts:
         if record is None or (record.node is not None and record.node.id == node.id):
             return False
         unproved = record.credit > 0 or record.heard_at > float("-inf")
-        if unproved and not record.pinged:
+        if unproved:
             self._ask(record)
         return unproved
 
@@ -83,6 +83,7 @@ class Contacts:
     def answered(self, record: Record, node_id: bytes | None, asked: Node | None, now: float) -> None:
         """Learn that an address answered us, and the id it gave, if it gave one."""
         record.verified_until = now + limits.VERIFIED_S
+        record.credit = 0  # nobody is to find it who gets this address afterwards
         self._heard(record, now)
         if node_id is not None and (record.node is None or record.node.id != node_id):
             self._moved_in(record, node_id)
@@ -97,7 +98,7 @@ class Contacts:
         if record.node is not None and record.node.id == claimed and record.verified(now):
             self._heard(record, now)
             self.seen(record, now)
-        elif not record.pinged and (wanted or self._worth_a_ping(record, claimed)):
+        elif wanted or self.wants_proof(record, claimed):
             self._ask(record)
 
     def unanswered(self, record: Record, asked: Node | None, sent_at: float, now: float) -> None:
@@ -214,8 +215,9 @@ class Contacts:
         if record.node is not None and record.node.id == node.id:
             self.seen(record, now)
 
-    def _worth_a_ping(self, record: Record, claimed: bytes) -> bool:
-        if record.ephemeral:
+    def wants_proof(self, record: Record, claimed: bytes) -> bool:
+        """Return whether it is worth a ping to know who asks: it would be a contact, or asks again and again."""
+        if record.ephemeral or record.pinged:
             return False
         if record.requests >= limits.REQUESTS_UNTIL_PING:
             return True

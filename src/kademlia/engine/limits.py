@@ -13,7 +13,8 @@ DATAGRAM_BYTES_MAX = 65535
 #: Deepest nesting of arrays and maps that is believed; the protocol itself needs three levels.
 NESTING_MAX = 16
 
-#: Contacts believed from one answer: k of the largest network we know of is 20; more is somebody's flood.
+#: Contacts read from one answer: k of the largest network we know of is 20; more is somebody's flood. A lookup
+#: believes the k nearest of them.
 CONTACTS_PER_REPLY_MAX = 64
 
 # -- calls ---------------------------------------------------------------------------------------------------------
@@ -44,6 +45,9 @@ RECORDS_MAX = 65536
 
 #: An address is verified for this long after it answered a request of ours.
 VERIFIED_S = 600.0
+
+#: Strangers are not pinged while so many requests are under way: half of all places are for our own.
+IN_FLIGHT_FOR_STRANGERS_MAX = REQUESTS_IN_FLIGHT_MAX // 2
 
 #: Requests of a stranger after which we ask who it is even if its bucket has no room.
 REQUESTS_UNTIL_PING = 8
@@ -80,6 +84,9 @@ HEAD_SILENT_S = 60.0
 
 #: Requests one lookup may make, in multiples of k; an honest one needs one to two, liars could go on for ever.
 LOOKUP_REQUESTS_FACTOR = 10
+
+#: Ids under which one lookup asks the same address: whoever is told of under a second one may have been lied about.
+LOOKUP_IDS_PER_ADDRESS = 2
 
 #: Nodes one lookup remembers, in multiples of k: the nearest, so that failures have someone to take their place.
 LOOKUP_NODES_FACTOR = 16

@@ -85,7 +85,7 @@ class Record:
 
     def disposable(self) -> bool:
         """Return whether nothing is lost but a credit and a verification if this record is forgotten."""
-        return not (self.is_contact or self.calls)
+        return not self.is_contact and (not self.calls or self.pinged)
 
 
 class Records:

@@ -25,6 +25,9 @@ HEADER_BYTES = 21
 #: Smallest datagram: a header and a body of one byte.
 DATAGRAM_BYTES_MIN = HEADER_BYTES + 1
 
+#: Bytes of a ping: a header and `["ping", [id]]`.
+PING_BYTES = 50
+
 #: Largest packed [name, arguments] of a request, in bytes; the published releases refuse to send more.
 REQUEST_BODY_BYTES_MAX = 8192
 

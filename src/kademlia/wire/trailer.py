@@ -31,6 +31,9 @@ MARK = b"\xc1"
 #: Bytes of a trailer besides its map.
 FRAME_BYTES = 4
 
+#: Bytes of a trailer that says "ephemeral" and nothing else.
+EPHEMERAL_BYTES = FRAME_BYTES + 3
+
 #: Most hints in one trailer; we know three.
 FIELDS_MAX = 16
 
@@ -78,5 +81,6 @@ def introduction(datagram: bytes, ephemeral: bool, size: int) -> bytes:
     """Return a first request: padded to `size` so that the answer fits our credit, saying so if we will not stay."""
     fields: Trailer = {EPHEMERAL: True} if ephemeral else {}
     missing = size - len(datagram) - FRAME_BYTES - 6  # the map, its keys and lengths
-    fields[PADDING] = bytes(max(missing, 0))
+    if missing > 0 or not fields:
+        fields[PADDING] = bytes(max(missing, 0))
     return append(datagram, fields)
