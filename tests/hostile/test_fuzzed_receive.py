@@ -21,7 +21,8 @@ from tests.hostile.strangers import (
 )
 
 from kademlia.engine import limits
-from kademlia.node import ID_BYTES, Node
+from kademlia.node import ID_BYTES, Address, Node
+from kademlia.protocol import KademliaProtocol
 from kademlia.sim import Resident, World
 from kademlia.wire import rpcudp, trailer
 
