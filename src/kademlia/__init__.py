@@ -5,13 +5,30 @@
     await server.bootstrap([("203.0.113.7", 8468)])
     await server.set("key", "value")
 
-Importing it imports no event loop: it serves asyncio and Twisted programs alike.
+Importing it imports no event loop: it serves asyncio and Twisted programs alike. `Server` is loaded when it is first
+asked for, so that a program that only looks at the version does not wait for it.
 """
 
-from kademlia.network import Server
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kademlia.network import Server
 
 __version__ = "3.0.0"
 version_info = (3, 0, 0)
 version = __version__
 
 __all__ = ["Server", "__version__", "version", "version_info"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Server":
+        raise AttributeError(f"module 'kademlia' has no attribute {name!r}")
+    from kademlia.network import Server
+
+    globals()["Server"] = Server
+    return Server
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
