@@ -195,14 +195,24 @@ def test_what_is_held_for_one_stranger_is_bounded() -> None:
     assert node.protocol.stats().held_dropped == 200 - limits.HELD_PER_ADDRESS_MAX
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "ping",
-        "find_node",
-        "store",
-    ],
-)
+class Boastful(KademliaProtocol):
+    """A program's own protocol, whose answer fits into no datagram."""
+
+    def rpc_boast(self, sender: Address) -> bytes:
+        return bytes(limits.HELD_BYTES_MAX + 1)
+
+
+def test_what_is_too_large_to_be_held_leaves_nothing_behind() -> None:
+    """Otherwise each forged address that asks for it costs a list, and no pong ever frees it."""
+    node = World(7).add(protocol_class=Boastful)
+    for number in range(100):
+        node.protocol.receive(request("boast"), (f"198.51.100.{number}", 8468), 0.0)
+    held = node.protocol.answering.held
+    assert len(held) == 0
+    assert not any(held.waits_for((f"198.51.100.{number}", 8468)) for number in range(100))
+
+
+@pytest.mark.parametrize("name", ["ping", "find_node", "store"])
 def test_a_flood_from_ever_new_addresses_is_remembered_only_so_far(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Addresses cost a forger nothing: records, pings under way and what waits for them must have an end."""
     monkeypatch.setattr(limits, "RECORDS_MAX", 2000)

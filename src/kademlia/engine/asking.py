@@ -10,7 +10,7 @@ from kademlia.engine.calls import Asker, Call
 from kademlia.engine.outcome import Who, Whoever
 from kademlia.engine.records import Record
 from kademlia.engine.rpcs import overrides
-from kademlia.node import ID_BYTES, Node, stranger
+from kademlia.node import ID_BYTES, Address, Node, stranger
 from kademlia.wire import rpcudp, trailer
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Asking:
         self._protocol = protocol
         self._counts = protocol.counts
         self._calls = protocol.calls
+        self._strangers: set[Address] = set()  # being asked who they are; only ever counted
         kind: Any = type(protocol)
         self._by_program = {
             name: overrides(kind, base, name)
@@ -55,14 +56,15 @@ class Asking:
             return
         if not resend:
             price = rpcudp.PING_BYTES + trailer.EPHEMERAL_BYTES * protocol.ephemeral
-            if record.credit < price or self._calls.in_flight >= limits.IN_FLIGHT_FOR_STRANGERS_MAX:
+            if record.credit < price or len(self._strangers) >= limits.STRANGERS_PINGED_MAX:
                 return
             record.credit -= price
+            self._strangers.add(record.address)
         if self._by_program["call_ping"] and record.node is not None:
-            self._let_program_ask(protocol.call_ping(record.node), record.node, Who(record))
+            self._let_program_ask(protocol.call_ping(record.node), record.node, Who(record, self._strangers))
         else:
             node = record.node or stranger(record.address)
-            self.request("ping", (protocol.source_node.id,), node, Who(record), resend=resend)
+            self.request("ping", (protocol.source_node.id,), node, Who(record, self._strangers), resend=resend)
 
     def request(self, method: str, args: Iterable[Any], node: Node, asker: Asker, *, resend: bool = True) -> None:
         """Send one request to a node, now or when its turn comes."""

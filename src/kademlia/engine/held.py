@@ -33,13 +33,14 @@ class Held:
 
     def add(self, address: Address, message_id: bytes, datagram: bytes, outgoing: bool, now: float) -> bool:
         """Hold a datagram for an address; return False if it has too much here already."""
-        ids = self._per_address.setdefault(address, [])
+        ids = self._per_address.get(address, [])
         if message_id in ids:
             return True
         if len(ids) >= limits.HELD_PER_ADDRESS_MAX or len(datagram) > limits.HELD_BYTES_MAX:
             self._counts["held_dropped"] += 1
             return False
         self._counts["held"] += 1
+        self._per_address[address] = ids
         ids.append(message_id)
         self._parcels[address, message_id] = Parcel(datagram, outgoing, now + limits.HELD_S)
         self._bytes += len(datagram)

@@ -46,8 +46,8 @@ RECORDS_MAX = 65536
 #: An address is verified for this long after it answered a request of ours.
 VERIFIED_S = 600.0
 
-#: Strangers are not pinged while so many requests are under way: half of all places are for our own.
-IN_FLIGHT_FOR_STRANGERS_MAX = REQUESTS_IN_FLIGHT_MAX // 2
+#: Pings under way that ask strangers who they are: half of all places are for our own requests.
+STRANGERS_PINGED_MAX = REQUESTS_IN_FLIGHT_MAX // 2
 
 #: Requests of a stranger after which we ask who it is even if its bucket has no room.
 REQUESTS_UNTIL_PING = 8

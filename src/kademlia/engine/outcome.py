@@ -7,7 +7,7 @@ from typing import Any
 from kademlia.engine import limits
 from kademlia.engine.operation import Operation
 from kademlia.engine.records import Record
-from kademlia.node import Node
+from kademlia.node import Address, Node
 from kademlia.wire import rpcudp
 
 
@@ -29,19 +29,25 @@ class Outcome:
 
 
 class Who:
-    """A ping of ours that asks an address who lives there; the answer itself goes to `Contacts`."""
+    """A ping of ours that asks an address who lives there; the answer itself goes to `Contacts`.
 
-    def __init__(self, record: Record) -> None:
+    `strangers` are the addresses whose ping takes a place of its own; this one leaves it once it is answered or late.
+    """
+
+    def __init__(self, record: Record, strangers: set[Address]) -> None:
         self._record = record
+        self._strangers = strangers
         record.pinged = True
         record.requests = 0
 
     def settled(self, node: Node, happened: bool, result: object) -> None:
         """Allow the next such ping."""
         self._record.pinged = False
+        self._strangers.discard(self._record.address)
 
     def slow(self, node: Node) -> None:
-        """Keep waiting."""
+        """Keep waiting, but in nobody's way."""
+        self._strangers.discard(self._record.address)
 
 
 class Whoever:

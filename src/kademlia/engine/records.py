@@ -8,6 +8,7 @@ other address we never send more bytes than came from it, or a forged sender cou
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from kademlia.engine import limits
 from kademlia.node import Address, Node
@@ -110,8 +111,8 @@ class Records:
     def _make_room(self) -> None:
         """Forget an eighth of all records, so that the walk over those that must stay is paid for once in a while."""
         goal = limits.RECORDS_MAX // 8
-        oldest = [record for record in self._by_address.values() if record.disposable()][:goal]
-        for record in oldest:
+        disposable = (record for record in self._by_address.values() if record.disposable())
+        for record in list(islice(disposable, goal)):
             del self._by_address[record.address]
 
     def __iter__(self) -> Iterator[Record]:
