@@ -70,17 +70,13 @@ class Answering:
 
     def _decoded(self, data: bytes) -> tuple[str, list[Any], trailer.Trailer | None]:
         """Return method name, arguments and trailer; an empty name if the bytes are no request."""
-        stripped, hints = trailer.split(data)
-        if len(stripped) <= rpcudp.HEADER_BYTES + rpcudp.REQUEST_BODY_BYTES_MAX:
-            try:
-                return *rpcudp.decode_request(stripped[rpcudp.HEADER_BYTES :]), hints
-            except rpcudp.DECODE_ERRORS:
-                pass
-        if hints is not None and len(data) <= rpcudp.HEADER_BYTES + rpcudp.REQUEST_BODY_BYTES_MAX:
-            try:  # the body only ended like a trailer
-                return *rpcudp.decode_request(data[rpcudp.HEADER_BYTES :]), None
-            except rpcudp.DECODE_ERRORS:
-                pass
+        for datagram, hints in trailer.readings(data):
+            body = datagram[rpcudp.HEADER_BYTES :]
+            if len(body) <= rpcudp.REQUEST_BODY_BYTES_MAX:
+                try:
+                    return *rpcudp.decode_request(body), hints
+                except rpcudp.DECODE_ERRORS:
+                    continue
         return "", [], None
 
     def _answer(

@@ -137,10 +137,9 @@ class Asking:
 
     def _decoded(self, data: bytes) -> tuple[bool, Any, trailer.Trailer]:
         """Return whether an answer could be decoded, the answer, and its trailer."""
-        stripped, hints = trailer.split(data)
-        for body, told in ((stripped, hints or {}), (data, {})):
+        for datagram, hints in trailer.readings(data):
             try:
-                return True, rpcudp.decode(body[rpcudp.HEADER_BYTES :]), told
+                return True, rpcudp.decode(datagram[rpcudp.HEADER_BYTES :]), hints or {}
             except rpcudp.DECODE_ERRORS:
                 continue
         self._counts["wrong_replies"] += 1

@@ -10,7 +10,7 @@ leaves room for later nodes to say more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -63,6 +63,14 @@ def split(datagram: bytes) -> tuple[bytes, Trailer | None]:
                 return datagram, None
             return datagram[:start], _understood(fields)
     return datagram, None
+
+
+def readings(datagram: bytes) -> Iterator[tuple[bytes, Trailer | None]]:
+    """Yield how a datagram may be read, with the hints: without its trailer, else whole, if it only ended like one."""
+    stripped, hints = split(datagram)
+    yield stripped, hints
+    if hints is not None:
+        yield datagram, None
 
 
 def _understood(fields: dict[int, msgspec.Raw]) -> Trailer:
