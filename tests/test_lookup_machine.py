@@ -135,6 +135,21 @@ def test_liars_with_ever_closer_nodes_do_not_keep_it_going_for_ever() -> None:
     assert len(lookup.nearest.heap) <= 4 * limits.LOOKUP_NODES_FACTOR
 
 
+def test_when_its_requests_are_used_up_those_that_answered_are_the_result() -> None:
+    """Dead nodes made up nearer than all others must not crowd out whoever is there."""
+    honest = nodes(*range(1000, 1004))
+    lookup = Lookup(TARGET, honest, ksize=4, alpha=3)
+    made_up = 900
+    while not lookup.finished:
+        for asked in lookup.next():
+            if asked in honest:
+                made_up -= 20
+                lookup.answered(asked, nodes(*range(made_up, made_up + 20)))
+            else:
+                lookup.failed(asked)
+    assert lookup.closest() == honest[:3]  # the alpha that were asked before the lies began
+
+
 @given(st.data())
 def test_whatever_comes_in_whatever_order_it_ends_with_the_closest_that_answered(data: st.DataObject) -> None:
     """Late, duplicate and failing answers in any order; the result is checked against the whole network."""

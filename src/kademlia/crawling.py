@@ -12,6 +12,7 @@ in when they are content.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kademlia.engine import limits
@@ -140,7 +141,8 @@ class Lookup:
 
     def closest(self) -> list[Node]:
         """Return the nodes that answered, nearest first, at most k."""
-        return [node for node in self.nearest if node.id in self._answered]
+        answered = (node for _, node in self.nearest.heap if node.id in self._answered)
+        return list(islice(answered, self.ksize))
 
 
 class RPCFindResponse(BothSpellings):
