@@ -1,6 +1,7 @@
 """Every limit of a node: its name, its unit and its reason, in one place.
 
-What exceeds a limit is refused or dropped, and counted (`engine.stats`). Times are in seconds, sizes in bytes.
+What exceeds a limit is refused or dropped, and counted (`engine.stats`). Times are in seconds, sizes in bytes. The
+bounds of the wire format itself stand with it, in `wire.rpcudp`; those of the table in `routing`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ from __future__ import annotations
 
 #: Largest datagram we read: a UDP datagram cannot be longer, and old nodes answer with values of any size.
 DATAGRAM_BYTES_MAX = 65535
-
-#: Deepest nesting of arrays and maps that is believed; the protocol itself needs three levels.
-NESTING_MAX = 16
 
 #: Contacts read from one answer: k of the largest network we know of is 20; more is somebody's flood. A lookup
 #: believes the k nearest of them.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from kademlia.engine import limits
 from kademlia.engine.operation import Operation
 from kademlia.engine.records import Record
 from kademlia.node import Address, Node
@@ -19,7 +18,7 @@ class Outcome:
 
     def settled(self, node: Node, happened: bool, result: object) -> None:
         """End; an answer that nests absurdly or holds msgpack extensions is none."""
-        if happened and rpcudp.nested_within(result, limits.NESTING_MAX):
+        if happened and rpcudp.nested_within(result, rpcudp.NESTING_MAX):
             self.operation.finish((True, result))
         else:
             self.operation.finish((False, None))

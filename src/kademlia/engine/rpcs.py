@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from kademlia.engine import limits
 from kademlia.wire import rpcudp
 
 Check = Callable[[object], bool]
@@ -44,7 +43,7 @@ class Rpc:
         """Return whether the arguments are of the right number and kinds, and not absurdly nested."""
         checks = self.checks
         if checks is None:
-            return rpcudp.nested_within(arguments, limits.NESTING_MAX)
+            return rpcudp.nested_within(arguments, rpcudp.NESTING_MAX)
         return len(checks) == len(arguments) and all(
             check(argument) for check, argument in zip(checks, arguments, strict=True)
         )
