@@ -19,6 +19,9 @@ ID_BYTES = 20
 #: An (ip, port) pair, as it stands in datagrams, in state files and in `Node`.
 Address = tuple[str, int]
 
+_new = object.__new__
+_integer = int.from_bytes
+
 
 class Node(BothSpellings):
     """A node or a key on the ring: an id and, for a node, the address where it lives.
@@ -34,7 +37,7 @@ class Node(BothSpellings):
         ValueError: The id is empty.
     """
 
-    __slots__ = ("id", "ip", "long_id", "port")
+    __slots__ = ("address", "id", "long_id")
 
     def __init__(
         self,
@@ -50,18 +53,31 @@ class Node(BothSpellings):
         if not id:
             raise ValueError("a node's id is empty; pass 20 bytes, for instance kademlia.utils.digest(name)")
         self.id = id
-        self.ip = ip
-        self.port = port
+        self.address: Address = (ip, port)  # type: ignore[assignment]  # a key has none and is never sent to
         self.long_id = int.from_bytes(id, "big")
 
+    @staticmethod
+    def at(node_id: bytes, address: Address) -> Node:
+        """Return the node with an id of 20 bytes at an address, which is shared and not copied."""
+        node = _new(Node)
+        node.id = node_id
+        node.address = address
+        node.long_id = _integer(node_id, "big")
+        return node
+
     @property
-    def address(self) -> Address:
-        """The (ip, port) pair to send to."""
-        return (self.ip, self.port)  # type: ignore[return-value]  # a key has none and is never sent to
+    def ip(self) -> str:
+        """The address in text form; None for a key."""
+        return self.address[0]
+
+    @property
+    def port(self) -> int:
+        """The UDP port; None for a key."""
+        return self.address[1]
 
     def same_home_as(self, node: Node) -> bool:
         """Return whether both live at the same (ip, port)."""
-        return self.ip == node.ip and self.port == node.port
+        return self.address == node.address
 
     sameHomeAs = same_home_as
 
@@ -73,7 +89,7 @@ class Node(BothSpellings):
 
     def __iter__(self) -> Iterator[object]:
         """Iterate over id, ip and port, so that `tuple(node)` is what travels in an answer."""
-        return iter((self.id, self.ip, self.port))
+        return iter((self.id, *self.address))
 
     def __repr__(self) -> str:
         return repr([self.long_id, self.ip, self.port])
@@ -84,7 +100,7 @@ class Node(BothSpellings):
 
 def stranger(address: Address) -> Node:
     """Return the node at an address whose id is not known yet; its own id, of one byte, is nobody's."""
-    return Node(b"?", *address)
+    return Node.at(b"?", address)
 
 
 class NodeHeap(BothSpellings):

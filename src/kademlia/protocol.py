@@ -70,8 +70,8 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.calls = Calls(self.counts)
         self.router = RoutingTable(self, ksize, source_node, clock=lambda: self.now)
         self.asking = Asking(self, KademliaProtocol)
-        self.answering = Answering(self, KademliaProtocol)
         self.contacts = Contacts(self.router, self.records, self.asking.who, self._welcome)
+        self.answering = Answering(self, KademliaProtocol)
         self.upkeep = Upkeep(self)
 
     @property
@@ -98,10 +98,11 @@ class KademliaProtocol(Hosted, BothSpellings):
         Nothing that arrives raises: what is not of this protocol is counted and dropped.
         """
         self.now = now
-        self.counts["received"] += 1
-        self.counts["received_bytes"] += len(data)
-        record = self.records.of(address)
-        if not record.verified(now):
+        counts = self.counts
+        counts["received"] += 1
+        counts["received_bytes"] += len(data)
+        record = self.records.known(address) or self.records.of(address)
+        if record.bucket is None and now >= record.verified_until:
             record.credit += len(data)
         if len(data) >= rpcudp.DATAGRAM_BYTES_MIN:
             if data[0] == rpcudp.REQUEST:
@@ -109,7 +110,7 @@ class KademliaProtocol(Hosted, BothSpellings):
             if data[0] == rpcudp.RESPONSE:
                 self.asking.response(data, record, now)
                 return None
-        self.counts["malformed"] += 1
+        counts["malformed"] += 1
         return None
 
     def tick(self, now: float) -> None:

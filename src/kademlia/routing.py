@@ -17,7 +17,7 @@ from collections.abc import Callable, Container, Iterator
 from itertools import chain
 
 from kademlia.node import Address, Node
-from kademlia.tree import ID_BITS, ID_MAX, Tree, level, shared_bits
+from kademlia.tree import ID_BITS, ID_MAX, Tree, level, mirrored, shared_bits
 from kademlia.utils import BothSpellings
 
 #: A bucket is lonely when nothing was looked up in its range for this long, in seconds (section 2.3; R22).
@@ -31,8 +31,19 @@ REPLACEMENT_FACTOR = 5
 NEIGHBOURHOOD_FACTOR = 5
 
 
+class Changes:
+    """How often contacts came or went in the buckets of one table: who remembers something of it looks here."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class KBucket(BothSpellings):
     """The contacts of one range of ids, least recently seen first, at most k of them.
+
+    Contacts come and go by `add_node` and `remove_node`, which count in `changes`.
 
     Args:
         rangeLower: The smallest id of the range, as an integer.
@@ -42,7 +53,16 @@ class KBucket(BothSpellings):
         clock: Where the time of the last lookup is read, in seconds.
     """
 
-    __slots__ = ("clock", "ksize", "last_updated", "max_replacement_nodes", "nodes", "range", "replacement_nodes")
+    __slots__ = (
+        "changes",
+        "clock",
+        "ksize",
+        "last_updated",
+        "max_replacement_nodes",
+        "nodes",
+        "range",
+        "replacement_nodes",
+    )
 
     def __init__(
         self,
@@ -56,6 +76,7 @@ class KBucket(BothSpellings):
         self.ksize = ksize
         self.max_replacement_nodes = ksize * replacementNodeFactor
         self.clock = clock
+        self.changes = Changes()
         self.nodes: OrderedDict[bytes, Node] = OrderedDict()
         self.replacement_nodes: OrderedDict[bytes, Node] = OrderedDict()
         self.last_updated = clock()
@@ -119,6 +140,7 @@ class KBucket(BothSpellings):
             True if it is among the contacts now, False if the bucket is full (section 4.1).
         """
         if node.id in self.nodes or len(self.nodes) < self.ksize:
+            self.changes.count += self.nodes.get(node.id) is not node
             self.nodes[node.id] = node
             self.nodes.move_to_end(node.id)
             self.replacement_nodes.pop(node.id, None)
@@ -134,7 +156,10 @@ class KBucket(BothSpellings):
     def remove_node(self, node: Node) -> None:
         """Forget a node; the most recently seen replacement takes a contact's place."""
         self.replacement_nodes.pop(node.id, None)
-        if self.nodes.pop(node.id, None) is not None and self.replacement_nodes:
+        if self.nodes.pop(node.id, None) is None:
+            return
+        self.changes.count += 1
+        if self.replacement_nodes:
             node_id, replacement = self.replacement_nodes.popitem()
             self.nodes[node_id] = replacement
 
@@ -146,6 +171,7 @@ class KBucket(BothSpellings):
         factor = self.max_replacement_nodes // self.ksize if self.ksize else REPLACEMENT_FACTOR
         one = KBucket(self.range[0], midpoint, self.ksize, factor, self.clock)
         two = KBucket(midpoint + 1, self.range[1], self.ksize, factor, self.clock)
+        one.changes = two.changes = self.changes
         for node in chain(self.nodes.values(), self.replacement_nodes.values()):
             (one if node.long_id <= midpoint else two).add_node(node)
         one.last_updated = two.last_updated = self.last_updated
@@ -216,6 +242,7 @@ class RoutingTable(BothSpellings):
         self.node = node
         self.b = b
         self.clock = clock
+        self.changes = Changes()  # of all buckets, which share it
         self.flush()
 
     @property
@@ -226,12 +253,16 @@ class RoutingTable(BothSpellings):
     @buckets.setter
     def buckets(self, buckets: list[KBucket]) -> None:
         self._tree = Tree(buckets)
-        self._by_halves = False
+        self.changes.count += 1
+        self.is_tree = False
 
     def flush(self) -> None:
         """Forget all contacts: one bucket for the whole space."""
-        self._tree = Tree([KBucket(0, ID_MAX, self.ksize, clock=self.clock)])
-        self._by_halves = True  # a tree, and it stays one: buckets only ever split in halves
+        whole = KBucket(0, ID_MAX, self.ksize, clock=self.clock)
+        whole.changes = self.changes
+        self.changes.count += 1
+        self._tree = Tree([whole])
+        self.is_tree = True  # and it stays one, as buckets only ever split in halves
 
     # -- contacts ------------------------------------------------------------------------------------------------
 
@@ -290,8 +321,11 @@ class RoutingTable(BothSpellings):
     getBucketFor = get_bucket_for
 
     def split_bucket(self, index: int) -> None:
-        """Replace a bucket by its two halves."""
-        self._tree.replace(index, self.buckets[index].split())
+        """Replace a bucket by its two halves; it is empty then."""
+        whole = self.buckets[index]
+        self._tree.replace(index, whole.split())
+        whole.nodes.clear()
+        whole.replacement_nodes.clear()
 
     splitBucket = split_bucket
 
@@ -315,6 +349,12 @@ class RoutingTable(BothSpellings):
                 yield *bucket.range, [bucket]
                 return
             yield low, high, list(self._tree.around(low, depth + 1))
+
+    def rings(self, bucket: KBucket) -> Iterator[list[KBucket]]:
+        """Yield a bucket of a tree, then its sibling subtrees, each farther from all ids of the bucket's range."""
+        yield [bucket]
+        for depth in range(bucket.depth() - 1, -1, -1):
+            yield list(self._tree.around(mirrored(bucket.range[0], depth), depth + 1))
 
     def _splits(self, bucket: KBucket) -> bool:
         low, high = bucket.range
@@ -365,7 +405,7 @@ class RoutingTable(BothSpellings):
 
     def _nearest_first(self, long_id: int) -> Iterator[KBucket]:
         """Yield the buckets so that none has a contact nearer to the id than one of an earlier bucket."""
-        if self._by_halves:
+        if self.is_tree:
             return self._tree.around(long_id)
         everything = KBucket(0, ID_MAX, 0)  # a program's own buckets: all contacts are sorted at once
         everything.nodes.update((node.id, node) for node in self.contacts())

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer
+from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer, plain_address
 from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.engine.operation import Operation
 from kademlia.node import Address
@@ -34,25 +34,40 @@ class Transport:
         self._sock = sock
         self._driver = driver
         self._closing = False
+        self._receive = driver.protocol.receive
+        self._as_engine_sees = None if sock.family == socket.AF_INET else plain_address
         loop.add_reader(sock.fileno(), self.drain)
 
     def drain(self) -> bool:
-        """Read a burst of datagrams, with one look at the clock; return whether more may be waiting."""
+        """Read a burst of datagrams, with one look at the clock, and answer each; return whether more may be waiting."""
         driver = self._driver
+        receive, recvfrom, sendto, plain = self._receive, self._sock.recvfrom, self._sock.sendto, self._as_engine_sees
         now = driver.now()
+        sent = sent_bytes = unsent = 0
         try:
             for _ in range(BURST):
                 try:
-                    data, address = self._sock.recvfrom(DATAGRAM_BYTES_MAX)
+                    data, address = recvfrom(DATAGRAM_BYTES_MAX)
                 except (BlockingIOError, InterruptedError):
                     return False
                 except OSError:  # an ICMP error of an earlier datagram, on some systems
                     continue
-                driver.received(data, address, now)
+                reply = receive(data, plain(address) if plain else address, now)
+                if reply is not None:
+                    try:
+                        sendto(reply, address)
+                        sent += 1
+                        sent_bytes += len(reply)
+                    except OSError:  # a full buffer, or too long
+                        unsent += 1
                 if self._closing:
                     return False
             return True
+        except Exception:
+            driver.protocol.counts["internal_errors"] += 1
+            raise
         finally:
+            driver.sent(sent, sent_bytes, unsent)
             driver.wake()
 
     def sendto(self, data: bytes, addr: Any = None) -> None:

@@ -21,6 +21,12 @@ RECEIVE_BUFFER_BYTES = 4 << 20
 WALL_CLOCK_S = 60.0
 
 
+def plain_address(address: Any) -> Address:
+    """Return the (ip, port) of what a socket calls an address, an IPv4-mapped IPv6 one as IPv4."""
+    ip, port = address[:2]
+    return (rpcudp.plain_ip(ip) if ":" in ip else ip, port)
+
+
 class Timer(Protocol):
     """A call in the future, of either loop."""
 
@@ -124,16 +130,14 @@ class Driver(ABC):
 
     def received(self, data: bytes, address: Any, now: float) -> None:
         """Hand one datagram to the engine and send its answer."""
-        ip, port = address[:2]
-        if ":" in ip:
-            ip = rpcudp.plain_ip(ip)
+        address = plain_address(address)
         try:
-            reply = self.protocol.receive(data, (ip, port), now)
+            reply = self.protocol.receive(data, address, now)
         except Exception:
             self.protocol.counts["internal_errors"] += 1
             raise
         if reply is not None:
-            self._send(reply, (ip, port))
+            self._send(reply, address)
 
     def wake(self) -> None:
         """Send what the engine wants sent and arm the timer for its next deadline."""
@@ -144,14 +148,19 @@ class Driver(ABC):
         self._arm()
 
     def _send(self, datagram: bytes, address: Address) -> None:
-        counts = self.protocol.counts
         if self._maps_v4 and ":" not in address[0]:
             address = ("::ffff:" + address[0], address[1])
         if self.transport is not None and self._write(datagram, address):
-            counts["sent"] += 1
-            counts["sent_bytes"] += len(datagram)
+            self.sent(1, len(datagram), 0)
         else:
-            counts["unsent"] += 1
+            self.sent(0, 0, 1)
+
+    def sent(self, datagrams: int, size: int, unsent: int) -> None:
+        """Count what went to the socket, in datagrams and bytes, and what it would not take."""
+        counts = self.protocol.counts
+        counts["sent"] += datagrams
+        counts["sent_bytes"] += size
+        counts["unsent"] += unsent
 
     def _arm(self) -> None:
         """Set the timer, unless it fires early enough already: one that fires too early does no harm."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kademlia.engine.held import Held
 from kademlia.engine.records import Record
 from kademlia.engine.rpcs import Rpc, rpcs_of
+from kademlia.engine.straight import Straight
 from kademlia.storage import ForgetfulStorage
 from kademlia.wire import rpcudp, trailer
 
@@ -31,10 +32,21 @@ class Answering:
         self._counts = protocol.counts
         kind: Any = type(protocol)
         self._rpcs = rpcs_of(kind, base)
-        self._storage_is_ours = type(protocol.storage) is ForgetfulStorage  # a program's own may raise
+        self._storage_is_ours = type(protocol.storage) is ForgetfulStorage
+        self._straight = Straight(
+            protocol, [name for name, rpc in self._rpcs.items() if not self._by_program(name, rpc)]
+        )
 
-    def request(self, data: bytes, record: Record, now: float, *, held: bool = False) -> bytes | None:
-        """Take a request's datagram; return the answer's datagram, or None if there is none, or not yet.
+    def request(self, data: bytes, record: Record, now: float) -> bytes | None:
+        """Take a request's datagram; return the answer's datagram, or None if there is none, or not yet."""
+        if record.bucket is not None or now < record.verified_until:
+            reply = self._straight.reply(data, record, now)
+            if reply is not None:
+                return reply
+        return self.request_with_care(data, record, now)
+
+    def request_with_care(self, data: bytes, record: Record, now: float, *, held: bool = False) -> bytes | None:
+        """As `request`, from every sender, whatever it sent.
 
         `held`: it came before its sender's address was proved, and is taken up again.
         """
@@ -51,7 +63,7 @@ class Answering:
             self._from_ourselves(data)
             return None
         self._counts["requests"] += not held
-        if not record.is_contact:
+        if record.bucket is None:
             record.ephemeral = bool(hints and hints.get(trailer.EPHEMERAL))
         reply = self._answer(name, rpc, arguments, data, record, hints, now)
         if claimed is not None:
@@ -63,7 +75,9 @@ class Answering:
         if not self.held.waits_for(record.address):
             return
         for parcel in self.held.release(record.address):
-            datagram = parcel.datagram if parcel.outgoing else self.request(parcel.datagram, record, now, held=True)
+            datagram = (
+                parcel.datagram if parcel.outgoing else self.request_with_care(parcel.datagram, record, now, held=True)
+            )
             if datagram is not None:
                 self._protocol.send(datagram, record.address)
                 self._counts["answered"] += parcel.outgoing
@@ -94,7 +108,7 @@ class Answering:
             self.held.add(record.address, message_id, data, False, now)
             return None
         method = getattr(self._protocol, rpc.method)
-        if rpc.own or (name in USING_STORAGE and not self._storage_is_ours):
+        if self._by_program(name, rpc):
             return self._answer_by_program(method, arguments, message_id, record, hints, now)
         reply = self._datagram(message_id, method(record.address, *arguments), hints)
         if record.verified(now) or self._fits_credit(reply, record, self._reserve(name, arguments, record)):
@@ -105,6 +119,10 @@ class Answering:
         else:
             self.held.add(record.address, message_id, data, False, now)
         return None
+
+    def _by_program(self, name: str, rpc: Rpc) -> bool:
+        """Return whether code of a program's own answers, which may raise: its method, or its storage."""
+        return rpc.own or (name in USING_STORAGE and not self._storage_is_ours)
 
     def _answer_by_program(
         self,

@@ -113,7 +113,7 @@ class Asking:
         told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID)
         if not rpcudp.is_id(told_id):
             told_id = None
-        if hints.get(trailer.EPHEMERAL) and not record.is_contact:
+        if hints.get(trailer.EPHEMERAL) and record.bucket is None:
             record.ephemeral = True
         if told_id == self._protocol.source_node.id:
             told_id = None

@@ -14,7 +14,8 @@ from heapq import heappop, heappush
 
 from kademlia.engine import limits
 from kademlia.engine.link import Link
-from kademlia.engine.records import Record, Records
+from kademlia.engine.records import NEVER, Record, Records
+from kademlia.engine.telling import Telling
 from kademlia.node import Address, Node
 from kademlia.routing import RoutingTable
 
@@ -38,6 +39,7 @@ class Contacts:
     ) -> None:
         self.link = Link()
         self.failing: set[bytes] = set()  # ids of contacts with strikes; only ever asked for membership
+        self.telling = Telling(router, self.failing)
         self._router = router
         self._records = records
         self._ask = ask
@@ -68,7 +70,7 @@ class Contacts:
         record = self._records.known(node.address)
         if record is None or (record.node is not None and record.node.id == node.id):
             return False
-        unproved = record.credit > 0 or record.heard_at > float("-inf")
+        unproved = record.credit > 0 or record.heard_at > NEVER
         if unproved:
             self._ask(record)
         return unproved
@@ -84,6 +86,7 @@ class Contacts:
         """Learn that an address answered us, and the id it gave, if it gave one."""
         record.verified_until = now + limits.VERIFIED_S
         record.credit = 0  # nobody is to find it who gets this address afterwards
+        record.requests = 0
         self._heard(record, now)
         if node_id is not None and (record.node is None or record.node.id != node_id):
             self._moved_in(record, node_id)
@@ -94,12 +97,18 @@ class Contacts:
 
     def requested(self, record: Record, claimed: bytes, wanted: bool, now: float) -> None:
         """Learn that an address asked us something, claiming an id; `wanted`: something is held for it."""
-        record.requests += 1
-        if record.node is not None and record.node.id == claimed and record.verified(now):
-            self._heard(record, now)
+        node = record.node
+        if node is None or node.id != claimed or not record.verified(now):
+            record.requests += 1
+            if wanted or self.wants_proof(record, claimed):
+                self._ask(record)
+            return
+        self._heard(record, now)
+        bucket = record.bucket
+        if bucket is not None and bucket.nodes.get(claimed) is node and not record.strikes:
+            bucket.nodes.move_to_end(claimed)
+        elif bucket is not None or now >= record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
             self.seen(record, now)
-        elif wanted or self.wants_proof(record, claimed):
-            self._ask(record)
 
     def unanswered(self, record: Record, asked: Node | None, sent_at: float, now: float) -> None:
         """Learn that a call got no answer. Calls that crossed an earlier strike or a later answer do not count."""
@@ -111,7 +120,7 @@ class Contacts:
         node = record.node or asked
         if node is None or not record.strikes or not self._is_contact(node):
             return
-        self.failing.add(node.id)
+        self._flag(node)
         if node.id in self._moved:
             self._take_address(node, self._moved.pop(node.id), now)
         elif record.strikes >= limits.STRIKES_UNTIL_STALE and self._replaceable(node) and not self.link.down:
@@ -134,23 +143,23 @@ class Contacts:
             if not record.ephemeral:
                 self._newcomer(node, record, now)
         elif known.address == record.address:
-            record.is_contact = True
-            self.failing.discard(node.id)
+            record.bucket = bucket
+            self._unflag(node)
             self._moved.pop(node.id, None)
             bucket.nodes.move_to_end(node.id)
         elif node.id not in self._moved:
             self._moved[node.id] = record
             old = self._records.of(known.address)
-            old.is_contact = True
+            old.bucket = bucket
             self._ask(old)
 
     def forget(self, node: Node) -> None:
         """Take a contact out of the table; its bucket's newest replacement takes its place."""
-        self.failing.discard(node.id)
+        self._unflag(node)
         self._moved.pop(node.id, None)
         record = self._records.known(node.address)
         if record is not None:
-            record.is_contact = False
+            record.bucket = None
         self._router.remove_contact(node)
 
     def restore(self, nodes: list[Node]) -> None:
@@ -159,9 +168,9 @@ class Contacts:
             if self._router.add_contact(node):
                 record = self._records.of(node.address)
                 record.strikes = max(record.strikes, 1)
-                record.is_contact = True
-                self.failing.add(node.id)
-                heappush(self._suspects, (float("-inf"), node.long_id, record))
+                record.bucket = self._router.bucket_of(node.long_id)
+                self._flag(node)
+                heappush(self._suspects, (NEVER, node.long_id, record))
 
     # -- time ----------------------------------------------------------------------------------------------------
 
@@ -179,34 +188,36 @@ class Contacts:
     # -- parts ---------------------------------------------------------------------------------------------------
 
     def _heard(self, record: Record, now: float) -> None:
-        self.link.heard(now)
-        record.heard_at = now
-        record.requests = 0
+        link = self.link
+        link.heard_at = record.heard_at = now
+        if link.in_doubt:
+            link.heard(now)
         if record.strikes:
             self._forgive(record)
 
     def _forgive(self, record: Record) -> None:
         record.forgiven()
         if record.node is not None:
-            self.failing.discard(record.node.id)
+            self._unflag(record.node)
 
     def _moved_in(self, record: Record, node_id: bytes) -> None:
         """Note who lives at an address; whoever we thought lived there is a ghost."""
         if record.node is not None and self._is_contact(record.node):
             self.forget(record.node)
-        record.node = Node(node_id, *record.address)
+        record.node = Node.at(node_id, record.address)
 
     def _newcomer(self, node: Node, record: Record, now: float) -> None:
         if now < record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
             return
         if self._router.has_room(node.long_id):
             self._welcome(node)  # which adds it, unless a program's own method decides otherwise
-            record.is_contact = self._is_contact(node)
+            self._settled(record, node)
             return
         self._router.add_contact(node)  # into the replacement cache: its bucket is full
         record.replacement_noted_at = now
-        head = self._records.of(self._router.bucket_of(node.long_id).head().address)
-        head.is_contact = True
+        bucket = self._router.bucket_of(node.long_id)
+        head = self._records.of(bucket.head().address)
+        head.bucket = bucket
         if not head.calls and now > max(head.heard_at + limits.HEAD_SILENT_S, head.locked_until):
             self._ask(head)  # ping before evict: it is replaced only if it fails again and again (R6, R31)
 
@@ -222,6 +233,20 @@ class Contacts:
         if record.requests >= limits.REQUESTS_UNTIL_PING:
             return True
         return self._router.has_room(int.from_bytes(claimed, "big"))
+
+    def _settled(self, record: Record, node: Node) -> None:
+        """Note where in the table a node is, if it is."""
+        record.bucket = self._router.bucket_of(node.long_id) if self._is_contact(node) else None
+
+    def _flag(self, node: Node) -> None:
+        if node.id not in self.failing:
+            self.failing.add(node.id)
+            self._router.changes.count += 1  # what is told of the table changes
+
+    def _unflag(self, node: Node) -> None:
+        if node.id in self.failing:
+            self.failing.discard(node.id)
+            self._router.changes.count += 1
 
     def _is_contact(self, node: Node) -> bool:
         known = self._router.bucket_of(node.long_id).nodes.get(node.id)

@@ -12,6 +12,10 @@ from itertools import islice
 
 from kademlia.engine import limits
 from kademlia.node import Address, Node
+from kademlia.routing import KBucket
+
+#: Before everything. One object, shared: a float of its own takes 24 bytes.
+NEVER = float("-inf")
 
 
 class Record:
@@ -19,11 +23,11 @@ class Record:
 
     __slots__ = (
         "address",
+        "bucket",
         "calls",
         "credit",
         "ephemeral",
         "heard_at",
-        "is_contact",
         "locked_until",
         "node",
         "pinged",
@@ -39,24 +43,24 @@ class Record:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.node: Node | None = None  # who lives here, as it said itself in an answer to us
-        self.is_contact = False  # that node is in the routing table
+        self.bucket: KBucket | None = None  # of the routing table, where that node is, or was when we last looked
         self.ephemeral = False  # it said that it will not stay
         self.credit = 0  # bytes that came minus bytes sent
-        self.verified_until = float("-inf")
-        self.heard_at = float("-inf")  # when its last answer or verified request came
+        self.verified_until = NEVER
+        self.heard_at = NEVER  # when its last answer or verified request came
         self.requests = 0  # since it was last pinged, while unverified
         self.pinged = False  # a ping of ours, asking who it is, is under way
         self.calls = 0  # requests of ours under way to it
         self.trip = 0.0  # smoothed round-trip time in seconds, 0 until measured
         self.trip_variance = 0.0
         self.strikes = 0  # calls in a row it did not answer
-        self.struck_at = float("-inf")  # when the last of them was counted
-        self.locked_until = float("-inf")  # it is not asked before then
-        self.replacement_noted_at = float("-inf")
+        self.struck_at = NEVER  # when the last of them was counted
+        self.locked_until = NEVER  # it is not asked before then
+        self.replacement_noted_at = NEVER
 
     def verified(self, now: float) -> bool:
         """Return whether the address proved within the last ten minutes, or by being a contact, that it is real."""
-        return self.is_contact or now < self.verified_until
+        return self.bucket is not None or now < self.verified_until
 
     def soft_timeout(self) -> float:
         """Return how long an answer is waited for before the next node is asked: srtt + 4 var (RFC 6298)."""
@@ -82,11 +86,11 @@ class Record:
     def forgiven(self) -> None:
         """Forget all strikes: it was heard, or the fault was ours."""
         self.strikes = 0
-        self.locked_until = float("-inf")
+        self.locked_until = NEVER
 
     def disposable(self) -> bool:
         """Return whether nothing is lost but a credit and a verification if this record is forgotten."""
-        return not self.is_contact and (not self.calls or self.pinged)
+        return self.bucket is None and (not self.calls or self.pinged)
 
 
 class Records:
@@ -94,6 +98,7 @@ class Records:
 
     def __init__(self) -> None:
         self._by_address: dict[Address, Record] = {}
+        self.known = self._by_address.get  # the record of an address, or None
 
     def of(self, address: Address) -> Record:
         """Return the record of an address, a new one if need be."""
@@ -103,10 +108,6 @@ class Records:
                 self._make_room()
             record = self._by_address[address] = Record(address)
         return record
-
-    def known(self, address: Address) -> Record | None:
-        """Return the record of an address if there is one."""
-        return self._by_address.get(address)
 
     def _make_room(self) -> None:
         """Forget an eighth of all records, so that the walk over those that must stay is paid for once in a while."""

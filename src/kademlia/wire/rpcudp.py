@@ -52,7 +52,8 @@ IP_CHARACTERS_MAX = 45
 
 encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder().decode
-_decode_request = msgspec.msgpack.Decoder(tuple[Any, list[Any]]).decode
+#: Returns method name, of any type, and arguments of a body of at most `SMALL_BODY_BYTES`; raises as `decode_request`.
+decode_small_request = msgspec.msgpack.Decoder(tuple[Any, list[Any]]).decode
 _request_parts = msgspec.msgpack.Decoder(tuple[msgspec.Raw, list[msgspec.Raw]]).decode
 _array_parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _map_parts = (
@@ -105,7 +106,7 @@ def decode_request(body: bytes) -> tuple[str, list[Any]]:
         msgspec.DecodeError, UnicodeDecodeError, RecursionError: The bytes are no request; see `decode`.
     """
     if len(body) <= SMALL_BODY_BYTES:
-        name, arguments = _decode_request(body)
+        name, arguments = decode_small_request(body)
     else:
         method, parts = _request_parts(body)
         name, arguments = decode(method), [decode(part) for part in parts]
@@ -163,6 +164,16 @@ def is_host(ip: str) -> bool:
         return False
     address = ip_address(ip)
     return not (address.is_unspecified or address.is_multicast or ip == "255.255.255.255")
+
+
+def contact(node: Node) -> bytes:
+    """Return what a find_node answer says of one contact: (id, ip, port), encoded."""
+    return encode((node.id, *node.address))
+
+
+def array_head(length: int) -> bytes:
+    """Return how an array of so many items begins, at most 65,535: the items' own bytes follow."""
+    return bytes((0x90 | length,)) if length < 16 else b"\xdc" + length.to_bytes(2, "big")
 
 
 def contacts(result: object, most: int) -> list[Node] | None:
