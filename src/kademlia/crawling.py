@@ -273,7 +273,7 @@ class SpiderCrawl(BothSpellings):
     def _answered(self, node: Node, result: object) -> None:
         contacts = rpcudp.contacts(result, limits.CONTACTS_PER_REPLY_MAX)
         if contacts is None:
-            self.protocol.counts["wrong_replies"] += 1
+            self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
         else:
             nearest = sorted(contacts, key=self.node.distance_to)[: self.ksize]  # nobody is asked for more (R8)
@@ -318,7 +318,7 @@ class ValueSpiderCrawl(SpiderCrawl):
             return
         storable, value = rpcudp.found_value(result)
         if not storable:
-            self.protocol.counts["wrong_replies"] += 1
+            self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
             return
         self.operation.finish(value)

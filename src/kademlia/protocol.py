@@ -30,7 +30,8 @@ from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.publication import Publication
 from kademlia.engine.records import Records
-from kademlia.engine.stats import Stats, new_counts
+from kademlia.engine.stats import Counts, Stats
+from kademlia.engine.straight import Straight
 from kademlia.engine.upkeep import Upkeep
 from kademlia.node import Address, Node, stranger
 from kademlia.routing import RoutingTable
@@ -64,7 +65,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.storage = storage
         self.wall_offset = 0.0  # wall-clock time minus `now`; only time stamps use it
         self.stopped = False
-        self.counts = new_counts()
+        self.counts = Counts()
         self.chance = Chance()
         self.records = Records()
         self.calls = Calls(self.counts)
@@ -72,6 +73,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.asking = Asking(self, KademliaProtocol)
         self.contacts = Contacts(self.router, self.records, self.asking.who, self._welcome)
         self.answering = Answering(self, KademliaProtocol)
+        self.straight = Straight(self, self.answering.names_of_ours())
         self.upkeep = Upkeep(self)
 
     @property
@@ -99,18 +101,20 @@ class KademliaProtocol(Hosted, BothSpellings):
         """
         self.now = now
         counts = self.counts
-        counts["received"] += 1
-        counts["received_bytes"] += len(data)
+        counts.received += 1
+        counts.received_bytes += len(data)
         record = self.records.known(address) or self.records.of(address)
         if record.bucket is None and now >= record.verified_until:
             record.credit += len(data)
+        elif data[:1] == b"\x00" and (reply := self.straight.reply(data, record, now)) is not None:
+            return reply
         if len(data) >= rpcudp.DATAGRAM_BYTES_MIN:
             if data[0] == rpcudp.REQUEST:
                 return self.answering.request(data, record, now)
             if data[0] == rpcudp.RESPONSE:
                 self.asking.response(data, record, now)
                 return None
-        counts["malformed"] += 1
+        counts.malformed += 1
         return None
 
     def tick(self, now: float) -> None:
@@ -162,7 +166,7 @@ class KademliaProtocol(Hosted, BothSpellings):
     def stats(self) -> Stats:
         """Return all counts, and what is held now."""
         return Stats(
-            **self.counts,
+            **self.counts.as_dict(),
             contacts=len(self.router),
             failing=len(self.contacts.failing),
             replacements=sum(len(bucket.replacement_nodes) for bucket in self.router.buckets),

@@ -206,11 +206,11 @@ def test_a_full_buckets_silent_head_is_pinged_for_a_newcomers_sake_and_stays_if_
     for resident in (near, old):
         world.finish(resident.protocol.join([alice.address]))
     world.run(2 * limits.HEAD_SILENT_S)
-    asked = alice.protocol.counts["asked"]
+    asked = alice.protocol.counts.asked
     for number in range(1, 4):
         newcomer = world.add(b"\xff" + bytes([number]) + bytes(18), ksize=1)
         world.finish(newcomer.protocol.join([alice.address]))
         world.run(1)
     assert knows(alice, old)
-    assert alice.protocol.counts["asked"] > asked
+    assert alice.protocol.counts.asked > asked
     assert alice.protocol.records.of(old.address).heard_at > world.now - 10

@@ -100,9 +100,9 @@ def test_of_all_holders_about_one_republishes_a_value_each_hour() -> None:
     keys = [digest(number) for number in range(40)]
     for number, key in enumerate(keys):
         world.finish(residents[number].protocol.publish(key, number))
-    asked = sum(resident.protocol.counts["asked"] for resident in residents)
+    asked = sum(resident.protocol.counts.asked for resident in residents)
     world.run(3 * 3600)
-    per_key_hour = (sum(resident.protocol.counts["asked"] for resident in residents) - asked) / len(keys) / 3
+    per_key_hour = (sum(resident.protocol.counts.asked for resident in residents) - asked) / len(keys) / 3
     assert per_key_hour < 8 * 8
     assert all(len(holders(residents, key)) >= 8 for key in keys)
 
@@ -148,9 +148,9 @@ def test_an_empty_table_is_tried_again_at_doubling_intervals() -> None:
     bob.protocol.join([("192.0.2.1", 8468)])
     times = []
     for _ in range(4000):
-        before = bob.protocol.counts["asked"]
+        before = bob.protocol.counts.asked
         world.run(1)
-        if bob.protocol.counts["asked"] > before:
+        if bob.protocol.counts.asked > before:
             times.append(world.now)
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps[-1] > limits.BOOTSTRAP_RETRY_MAX_S * (1 - limits.JITTER) - 1
@@ -264,6 +264,6 @@ def test_the_same_seed_gives_the_same_run() -> None:
         residents = world.network(20)
         for number in range(20):
             world.finish(residents[number].protocol.publish(digest(number), number))
-        return [resident.protocol.counts["received_bytes"] for resident in residents], world.now
+        return [resident.protocol.counts.received_bytes for resident in residents], world.now
 
     assert run() == run()

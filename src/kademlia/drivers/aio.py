@@ -39,10 +39,18 @@ class Transport:
         loop.add_reader(sock.fileno(), self.drain)
 
     def drain(self) -> bool:
-        """Read a burst of datagrams, with one look at the clock, and answer each; return whether more may be waiting."""
-        driver = self._driver
+        """Read a burst of datagrams and answer each; return whether more may be waiting."""
+        try:
+            return self._burst(self._driver.now())
+        except Exception:
+            self._driver.protocol.counts.internal_errors += 1
+            raise
+        finally:
+            self._driver.wake()
+
+    def _burst(self, now: float) -> bool:
+        """Take and answer datagrams with one look at the clock, and nothing in between that can be left out."""
         receive, recvfrom, sendto, plain = self._receive, self._sock.recvfrom, self._sock.sendto, self._as_engine_sees
-        now = driver.now()
         sent = sent_bytes = unsent = 0
         try:
             for _ in range(BURST):
@@ -63,12 +71,8 @@ class Transport:
                 if self._closing:
                     return False
             return True
-        except Exception:
-            driver.protocol.counts["internal_errors"] += 1
-            raise
         finally:
-            driver.sent(sent, sent_bytes, unsent)
-            driver.wake()
+            self._driver.sent(sent, sent_bytes, unsent)
 
     def sendto(self, data: bytes, addr: Any = None) -> None:
         """Send a datagram; what a full buffer does not take is lost, as datagrams are."""

@@ -134,7 +134,7 @@ class Driver(ABC):
         try:
             reply = self.protocol.receive(data, address, now)
         except Exception:
-            self.protocol.counts["internal_errors"] += 1
+            self.protocol.counts.internal_errors += 1
             raise
         if reply is not None:
             self._send(reply, address)
@@ -158,9 +158,9 @@ class Driver(ABC):
     def sent(self, datagrams: int, size: int, unsent: int) -> None:
         """Count what went to the socket, in datagrams and bytes, and what it would not take."""
         counts = self.protocol.counts
-        counts["sent"] += datagrams
-        counts["sent_bytes"] += size
-        counts["unsent"] += unsent
+        counts.sent += datagrams
+        counts.sent_bytes += size
+        counts.unsent += unsent
 
     def _arm(self) -> None:
         """Set the timer, unless it fires early enough already: one that fires too early does no harm."""
@@ -177,7 +177,7 @@ class Driver(ABC):
         try:
             self.protocol.tick(self.now())
         except Exception:
-            self.protocol.counts["internal_errors"] += 1
+            self.protocol.counts.internal_errors += 1
             raise
         finally:
             self.wake()

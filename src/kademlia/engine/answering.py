@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from kademlia.engine.held import Held
 from kademlia.engine.records import Record
 from kademlia.engine.rpcs import Rpc, rpcs_of
-from kademlia.engine.straight import Straight
 from kademlia.storage import ForgetfulStorage
 from kademlia.wire import rpcudp, trailer
 
@@ -33,36 +32,32 @@ class Answering:
         kind: Any = type(protocol)
         self._rpcs = rpcs_of(kind, base)
         self._storage_is_ours = type(protocol.storage) is ForgetfulStorage
-        self._straight = Straight(
-            protocol, [name for name, rpc in self._rpcs.items() if not self._by_program(name, rpc)]
-        )
 
-    def request(self, data: bytes, record: Record, now: float) -> bytes | None:
-        """Take a request's datagram; return the answer's datagram, or None if there is none, or not yet."""
-        if record.bucket is not None or now < record.verified_until:
-            reply = self._straight.reply(data, record, now)
-            if reply is not None:
-                return reply
-        return self.request_with_care(data, record, now)
+    def names_of_ours(self) -> list[str]:
+        """Return the RPCs that no code of a program's own takes part in."""
+        return [name for name, rpc in self._rpcs.items() if not self._by_program(name, rpc)]
 
-    def request_with_care(self, data: bytes, record: Record, now: float, *, held: bool = False) -> bytes | None:
-        """As `request`, from every sender, whatever it sent.
+    def request(self, data: bytes, record: Record, now: float, *, held: bool = False) -> bytes | None:
+        """Take a request's datagram; return the answer's datagram, or None if there is none, or not yet.
 
         `held`: it came before its sender's address was proved, and is taken up again.
         """
         name, arguments, hints = self._decoded(data)
         rpc = self._rpcs.get(name)
         if rpc is None:
-            self._counts["unknown_methods" if name else "malformed"] += 1
+            if name:
+                self._counts.unknown_methods += 1
+            else:
+                self._counts.malformed += 1
             return None
         if not rpc.accepts(arguments):
-            self._counts["malformed"] += 1
+            self._counts.malformed += 1
             return None
         claimed = arguments[0] if rpc.checks else None
         if claimed == self._protocol.source_node.id:
             self._from_ourselves(data)
             return None
-        self._counts["requests"] += not held
+        self._counts.requests += not held
         if record.bucket is None:
             record.ephemeral = bool(hints and hints.get(trailer.EPHEMERAL))
         reply = self._answer(name, rpc, arguments, data, record, hints, now)
@@ -75,12 +70,10 @@ class Answering:
         if not self.held.waits_for(record.address):
             return
         for parcel in self.held.release(record.address):
-            datagram = (
-                parcel.datagram if parcel.outgoing else self.request_with_care(parcel.datagram, record, now, held=True)
-            )
+            datagram = parcel.datagram if parcel.outgoing else self.request(parcel.datagram, record, now, held=True)
             if datagram is not None:
                 self._protocol.send(datagram, record.address)
-                self._counts["answered"] += parcel.outgoing
+                self._counts.answered += parcel.outgoing
 
     def _decoded(self, data: bytes) -> tuple[str, list[Any], trailer.Trailer | None]:
         """Return method name, arguments and trailer; an empty name if the bytes are no request."""
@@ -112,10 +105,10 @@ class Answering:
             return self._answer_by_program(method, arguments, message_id, record, hints, now)
         reply = self._datagram(message_id, method(record.address, *arguments), hints)
         if record.verified(now) or self._fits_credit(reply, record, self._reserve(name, arguments, record)):
-            self._counts["answered"] += 1
+            self._counts.answered += 1
             return reply
         if name == "stun":
-            self._counts["uncredited"] += 1
+            self._counts.uncredited += 1
         else:
             self.held.add(record.address, message_id, data, False, now)
         return None
@@ -166,13 +159,13 @@ class Answering:
             return None
         now = self._protocol.now
         if record.verified(now) or self._fits_credit(reply, record):
-            self._counts["answered"] += 1
+            self._counts.answered += 1
             return reply
         self.held.add(record.address, message_id, reply, True, now)
         return None
 
     def _program_failed(self, method: Any, fault: BaseException) -> None:
-        self._counts["rpc_errors"] += 1
+        self._counts.rpc_errors += 1
         self._protocol.report(
             f"{method.__qualname__} raised {type(fault).__name__}: {fault}; its caller gets no answer"
         )
@@ -202,6 +195,6 @@ class Answering:
         """Somebody uses our id: we ourselves, if we asked it; then that call need not wait for its time-out."""
         call = self._protocol.calls.pending(data[1 : rpcudp.HEADER_BYTES])
         if call is None:
-            self._counts["malformed"] += 1
+            self._counts.malformed += 1
         else:
             self._protocol.asking.reached_ourselves(call)

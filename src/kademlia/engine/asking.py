@@ -88,7 +88,7 @@ class Asking:
 
         def answered(response: object) -> None:
             if isinstance(response, BaseException):
-                self._counts["rpc_errors"] += 1
+                self._counts.rpc_errors += 1
                 self._protocol.report(f"a call to {peer} raised {type(response).__name__}: {response}")
             if isinstance(response, tuple) and len(response) == 2:
                 asker.settled(peer, bool(response[0]), response[1])
@@ -106,9 +106,9 @@ class Asking:
         """Take an answer's datagram."""
         call = self._calls.answered(data[1 : rpcudp.HEADER_BYTES], record.address, now)
         if call is None:
-            self._counts["unmatched"] += 1
+            self._counts.unmatched += 1
             return
-        self._counts["replies"] += 1
+        self._counts.replies += 1
         understood, result, hints = self._decoded(data)
         told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID)
         if not rpcudp.is_id(told_id):
@@ -125,7 +125,7 @@ class Asking:
 
     def unanswered(self, call: Call, now: float) -> None:
         """Take a call's hard time-out. A stranger that we pinged unasked has no duty to answer."""
-        self._counts["timeouts"] += 1
+        self._counts.timeouts += 1
         if call.resend:
             self._protocol.contacts.unanswered(call.record, call.node, call.sent_at, now)
         self._settle(call, False, None)
@@ -142,7 +142,7 @@ class Asking:
                 return True, rpcudp.decode(datagram[rpcudp.HEADER_BYTES :]), hints or {}
             except rpcudp.DECODE_ERRORS:
                 continue
-        self._counts["wrong_replies"] += 1
+        self._counts.wrong_replies += 1
         return False, None, {}
 
     def _settle(self, call: Call, happened: bool, result: object) -> None:

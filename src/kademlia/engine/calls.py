@@ -13,6 +13,7 @@ from typing import Protocol
 
 from kademlia.engine import limits
 from kademlia.engine.records import Record
+from kademlia.engine.stats import Counts
 from kademlia.node import Address, Node
 
 #: Classes of soft time-outs in seconds; a call falls into the first that is long enough.
@@ -60,7 +61,7 @@ class Call:
 class Calls:
     """All calls of one node. What is to be sent lies in `outbox`, in order."""
 
-    def __init__(self, counts: dict[str, int]) -> None:
+    def __init__(self, counts: Counts) -> None:
         self.outbox: list[tuple[bytes, Address]] = []
         self._counts = counts
         self._pending: dict[bytes, Call] = {}
@@ -156,7 +157,7 @@ class Calls:
         call.sent_at = now
         self._pending[call.message_id] = call
         self.outbox.append((call.datagram, call.record.address))
-        self._counts["asked"] += 1
+        self._counts.asked += 1
         wanted = call.record.soft_timeout()
         index = next(i for i, seconds in enumerate(SOFT_CLASSES_S) if seconds >= wanted)
         self._soft[index].append((now + SOFT_CLASSES_S[index], call))
@@ -166,7 +167,7 @@ class Calls:
         call.late = True
         self._late += 1
         if call.resend:
-            self._counts["resent"] += 1
+            self._counts.resent += 1
             self.outbox.append((call.datagram, call.record.address))
 
     def _end(self, call: Call, now: float) -> None:

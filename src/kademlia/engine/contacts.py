@@ -97,15 +97,17 @@ class Contacts:
 
     def requested(self, record: Record, claimed: bytes, wanted: bool, now: float) -> None:
         """Learn that an address asked us something, claiming an id; `wanted`: something is held for it."""
-        node = record.node
-        if node is None or node.id != claimed or not record.verified(now):
+        node, bucket = record.node, record.bucket
+        if node is None or node.id != claimed or (bucket is None and now >= record.verified_until):
             record.requests += 1
             if wanted or self.wants_proof(record, claimed):
                 self._ask(record)
             return
-        self._heard(record, now)
-        bucket = record.bucket
-        if bucket is not None and bucket.nodes.get(claimed) is node and not record.strikes:
+        link = self.link
+        link.heard_at = record.heard_at = now
+        if link.in_doubt or record.strikes:
+            self._heard(record, now)
+        if bucket is not None and bucket.nodes.get(claimed) is node and not self._moved:
             bucket.nodes.move_to_end(claimed)
         elif bucket is not None or now >= record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
             self.seen(record, now)
@@ -188,10 +190,8 @@ class Contacts:
     # -- parts ---------------------------------------------------------------------------------------------------
 
     def _heard(self, record: Record, now: float) -> None:
-        link = self.link
-        link.heard_at = record.heard_at = now
-        if link.in_doubt:
-            link.heard(now)
+        self.link.heard(now)
+        record.heard_at = now
         if record.strikes:
             self._forgive(record)
 

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from kademlia.engine import limits
+from kademlia.engine.stats import Counts
 from kademlia.node import Address
 
 
@@ -25,7 +26,7 @@ class Parcel:
 class Held:
     """All parcels, by address and message id: a request that is repeated is held once."""
 
-    def __init__(self, counts: dict[str, int]) -> None:
+    def __init__(self, counts: Counts) -> None:
         self._counts = counts
         self._parcels: OrderedDict[tuple[Address, bytes], Parcel] = OrderedDict()
         self._per_address: dict[Address, list[bytes]] = {}
@@ -37,9 +38,9 @@ class Held:
         if message_id in ids:
             return True
         if len(ids) >= limits.HELD_PER_ADDRESS_MAX or len(datagram) > limits.HELD_BYTES_MAX:
-            self._counts["held_dropped"] += 1
+            self._counts.held_dropped += 1
             return False
-        self._counts["held"] += 1
+        self._counts.held += 1
         self._per_address[address] = ids
         ids.append(message_id)
         self._parcels[address, message_id] = Parcel(datagram, outgoing, now + limits.HELD_S)
@@ -80,7 +81,7 @@ class Held:
 
     def _drop_oldest(self) -> None:
         (address, message_id), parcel = self._parcels.popitem(last=False)
-        self._counts["held_dropped"] += 1
+        self._counts.held_dropped += 1
         self._bytes -= len(parcel.datagram)
         ids = self._per_address[address]
         ids.remove(message_id)

@@ -1,30 +1,39 @@
 """The straight way to an answer, for what nearly every datagram is.
 
-That is a documented request without a trailer, of up to 1 kB, from an address that has proved itself, for a method
-that no program overrides. Whatever is out of the ordinary is None here and taken with care by `engine.answering`,
-which gives the same answers (tests/properties/test_straight_answers.py) and takes five to ten times as long.
+That is a documented request in the very bytes that every release since 0.6 sends, from an address that has proved
+itself, for a method that no program overrides. Comparing those bytes takes half the time of decoding them. Whatever
+is out of the ordinary is None here and taken with care by `engine.answering`, which gives the same answers
+(tests/properties/test_straight_answers.py) and takes five to ten times as long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kademlia.engine.records import Record
 from kademlia.node import ID_BYTES
-from kademlia.wire import rpcudp, trailer
+from kademlia.wire import rpcudp
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
 
 _RESPONSE = bytes([rpcudp.RESPONSE])
-_MARK = trailer.MARK[0]
-_LONGEST = rpcudp.HEADER_BYTES + rpcudp.SMALL_BODY_BYTES
+_HEADER_BYTES = rpcudp.HEADER_BYTES
 _ACCEPTED = rpcudp.encode(True)
 _VALUE_FOLLOWS = rpcudp.encode({"value": None})[:-1]
 
-#: Takes the arguments of a request and its sender's record; returns the encoded result, or None to take more care.
-Answer = Callable[[list[Any], Record], "bytes | None"]
+#: How an id begins as an argument, and the bytes of the whole argument.
+_ID_FOLLOWS = rpcudp.encode(bytes(ID_BYTES))[:-ID_BYTES]
+_ID_ARGUMENT_BYTES = len(_ID_FOLLOWS) + ID_BYTES
+
+#: Where the first byte of the method's name lies: it tells the name's length, and so the four names apart.
+_NAME_AT = _HEADER_BYTES + 1
+
+#: Takes what follows the sender's id in a request, and its record; returns the encoded result, or None.
+Answer = Callable[[bytes, Record], "bytes | None"]
+
+_NO_FORM: tuple[bytes, int, Answer] = (b"-", 0, lambda _rest, _record: None)
 
 
 class Straight:
@@ -35,58 +44,62 @@ class Straight:
         self._own_id_told = rpcudp.encode(self._own_id)
         self._storage = protocol.storage
         self._counts = protocol.counts
-        self._contacts = protocol.contacts
+        self._requested = protocol.contacts.requested
         self._about = protocol.contacts.telling.about
-        every: dict[str, tuple[int, Answer]] = {
-            "ping": (1, self._ping),
-            "find_node": (2, self._find_node),
-            "find_value": (2, self._find_value),
-            "store": (3, self._store),
-        }
-        self._answers = {name: every[name] for name in names if name in every}
+        self._forms: dict[int, tuple[bytes, int, Answer]] = {}
+        for name, arguments, answer in (
+            ("ping", 1, self._ping),
+            ("find_node", 2, self._find_node),
+            ("find_value", 2, self._find_value),
+            ("store", 3, self._store),
+        ):
+            if name in names:
+                start = rpcudp.encode((name, [None] * arguments))[:-arguments] + _ID_FOLLOWS
+                self._forms[start[_NAME_AT - _HEADER_BYTES]] = (start, _HEADER_BYTES + len(start), answer)
 
     def reply(self, data: bytes, record: Record, now: float) -> bytes | None:
         """Return the answer's datagram to a request of a verified address, or None where more care is needed."""
-        if data[-1] == _MARK or len(data) > _LONGEST:
+        if len(data) < rpcudp.PING_BYTES:
             return None
-        try:
-            name, arguments = rpcudp.decode_small_request(data[21:])
-        except rpcudp.DECODE_ERRORS:
+        start, id_at, answer = self._forms.get(data[_NAME_AT], _NO_FORM)
+        id_end = id_at + ID_BYTES
+        claimed = data[id_at:id_end]
+        if not data.startswith(start, _HEADER_BYTES) or len(claimed) != ID_BYTES or claimed == self._own_id:
             return None
-        count, answer = self._answers.get(name, (0, None)) if type(name) is str else (0, None)
-        if answer is None or len(arguments) != count:
-            return None
-        claimed = arguments[0]
-        if type(claimed) is not bytes or len(claimed) != ID_BYTES or claimed == self._own_id:
-            return None
-        if count > 1:
-            key = arguments[1]
-            if type(key) is not bytes or len(key) != ID_BYTES:
-                return None
-        body = answer(arguments, record)
+        body = answer(data[id_end:], record)
         if body is None:
             return None
         counts = self._counts
-        counts["requests"] += 1
-        counts["answered"] += 1
-        self._contacts.requested(record, claimed, False, now)
-        return _RESPONSE + data[1:21] + body
+        counts.requests += 1
+        counts.answered += 1
+        self._requested(record, claimed, False, now)
+        return _RESPONSE + data[1:_HEADER_BYTES] + body
 
-    def _ping(self, arguments: list[Any], record: Record) -> bytes:
-        return self._own_id_told
+    def _ping(self, rest: bytes, record: Record) -> bytes | None:
+        return None if rest else self._own_id_told
 
-    def _find_node(self, arguments: list[Any], record: Record) -> bytes | None:
-        return self._about(arguments[1], record)
+    def _find_node(self, rest: bytes, record: Record) -> bytes | None:
+        if len(rest) != _ID_ARGUMENT_BYTES or not rest.startswith(_ID_FOLLOWS):
+            return None
+        return self._about(rest[-ID_BYTES:], record)
 
-    def _find_value(self, arguments: list[Any], record: Record) -> bytes | None:
-        value = self._storage.get(arguments[1])
+    def _find_value(self, rest: bytes, record: Record) -> bytes | None:
+        if len(rest) != _ID_ARGUMENT_BYTES or not rest.startswith(_ID_FOLLOWS):
+            return None
+        key = rest[-ID_BYTES:]
+        value = self._storage.get(key)
         if type(value) in rpcudp.VALUE_TYPES:
             return _VALUE_FOLLOWS + rpcudp.encode(value)
-        return self._about(arguments[1], record)
+        return self._about(key, record)
 
-    def _store(self, arguments: list[Any], record: Record) -> bytes | None:
-        value = arguments[2]
+    def _store(self, rest: bytes, record: Record) -> bytes | None:
+        if len(rest) > rpcudp.SMALL_BODY_BYTES or not rest.startswith(_ID_FOLLOWS):
+            return None
+        try:
+            value = rpcudp.decode_small(rest[_ID_ARGUMENT_BYTES:])
+        except rpcudp.DECODE_ERRORS:
+            return None
         if type(value) not in rpcudp.VALUE_TYPES:
             return None
-        self._storage[arguments[1]] = value
+        self._storage[rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES]] = value
         return _ACCEPTED

@@ -51,9 +51,9 @@ NESTING_MAX = 16
 IP_CHARACTERS_MAX = 45
 
 encode = msgspec.msgpack.encode
-_decode = msgspec.msgpack.Decoder().decode
-#: Returns method name, of any type, and arguments of a body of at most `SMALL_BODY_BYTES`; raises as `decode_request`.
-decode_small_request = msgspec.msgpack.Decoder(tuple[Any, list[Any]]).decode
+#: As `decode`, for bytes of which there are at most `SMALL_BODY_BYTES`.
+decode_small = msgspec.msgpack.Decoder().decode
+_decode_request = msgspec.msgpack.Decoder(tuple[Any, list[Any]]).decode
 _request_parts = msgspec.msgpack.Decoder(tuple[msgspec.Raw, list[msgspec.Raw]]).decode
 _array_parts = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _map_parts = (
@@ -80,7 +80,7 @@ def decode(body: bytes | msgspec.Raw, levels: int = NESTING_MAX) -> Any:
             16 levels deep, or has a map with arrays as keys, or with both text and bytes as keys.
     """
     if len(body) <= SMALL_BODY_BYTES:
-        return _decode(body)
+        return decode_small(body)
     if levels < 0:
         raise msgspec.DecodeError(f"nested over {NESTING_MAX} levels deep")
     kind = memoryview(body)[0]
@@ -88,7 +88,7 @@ def decode(body: bytes | msgspec.Raw, levels: int = NESTING_MAX) -> Any:
         return [decode(part, levels - 1) for part in _array_parts(body)]
     if 0x80 <= kind <= 0x8F or kind in (0xDE, 0xDF):
         return {key: decode(part, levels - 1) for key, part in _parts_of_map(body).items()}
-    return _decode(body)
+    return decode_small(body)
 
 
 def _parts_of_map(body: bytes | msgspec.Raw) -> dict[Any, msgspec.Raw]:
@@ -106,7 +106,7 @@ def decode_request(body: bytes) -> tuple[str, list[Any]]:
         msgspec.DecodeError, UnicodeDecodeError, RecursionError: The bytes are no request; see `decode`.
     """
     if len(body) <= SMALL_BODY_BYTES:
-        name, arguments = decode_small_request(body)
+        name, arguments = _decode_request(body)
     else:
         method, parts = _request_parts(body)
         name, arguments = decode(method), [decode(part) for part in parts]
