@@ -45,7 +45,7 @@ class Lookup:
         self.alpha = alpha
         self.nearest = NodeHeap(target, ksize)  # the nodes in consideration
         self.requests = 0
-        self._own_id = own_id
+        self.heard_of = {own_id}  # ids in consideration, and those that are out of it
         self._ids_at: dict[Address, list[bytes]] = {}  # under which ids an address was told of
         self._waiting: set[bytes] = set()  # asked, not late
         self._late: dict[bytes, Node] = {}  # asked, late, out of consideration until they answer
@@ -62,9 +62,10 @@ class Lookup:
         room = min(width - len(self._waiting), self.ksize * limits.LOOKUP_REQUESTS_FACTOR - self.requests)
         if room <= 0:
             return []
-        chosen = self.nearest.get_uncontacted()[:room]
+        asked = self.nearest.contacted
+        chosen = list(islice((node for _, node in self.nearest.heap[: self.ksize] if node.id not in asked), room))
         for node in chosen:
-            self.nearest.mark_contacted(node)
+            asked.add(node.id)
             self._waiting.add(node.id)
         self.requests += len(chosen)
         return chosen
@@ -82,9 +83,11 @@ class Lookup:
     def heard(self, contacts: Iterable[Node]) -> None:
         """Take nodes into consideration that were not heard of before, and note whether that was progress (R14)."""
         nearest = self.nearest
-        out = {self._own_id, *self._late, *self._failed}
-        nearest.push([node for node in contacts if node.id not in out and self._lives_alone(node)])
-        nearest.trim(self.ksize * limits.LOOKUP_NODES_FACTOR)
+        fresh = [node for node in contacts if node.id not in self.heard_of and self._lives_alone(node)]
+        if fresh:
+            nearest.push(fresh)
+            self.heard_of.update(node.id for node in fresh)
+            self.heard_of.difference_update(nearest.trim(self.ksize * limits.LOOKUP_NODES_FACTOR))
         closest = nearest.heap[0][0] if nearest.heap else None
         if closest is not None and (self._closest is None or closest < self._closest):
             self._closest = closest
@@ -206,7 +209,8 @@ class SpiderCrawl(BothSpellings):
         self.ksize = ksize
         self.alpha = alpha
         self.operation: Operation[Any] = Operation()
-        self.last_ids_crawled: list[bytes] = []
+        self.body = rpcudp.call(self.method, protocol.source_node.id, node.id)  # of every request
+        self._started = False
         self._lookup = Lookup(node, peers, ksize, alpha, protocol.source_node.id)
         self._advancing = False
         self._reach = ksize  # how many of our own contacts it started from, or could have
@@ -215,6 +219,11 @@ class SpiderCrawl(BothSpellings):
     def nearest(self) -> NodeHeap:
         """The nodes in consideration, nearest first."""
         return self._lookup.nearest
+
+    @property
+    def last_ids_crawled(self) -> list[bytes]:
+        """The ids that are looked at now; none before the start."""
+        return self.nearest.get_ids() if self._started else []
 
     @property
     def lastIDsCrawled(self) -> list[bytes]:  # the 0.x spelling
@@ -227,6 +236,7 @@ class SpiderCrawl(BothSpellings):
 
     def start(self) -> Operation[Any]:
         """Start; return the operation that ends with the result."""
+        self._started = True
         self._advance()
         return self.operation
 
@@ -254,30 +264,38 @@ class SpiderCrawl(BothSpellings):
         if self._advancing:  # a call that failed at once, inside of `ask`: the loop below goes on by itself
             return
         self._advancing = True
-        while not self.operation.done and (peers := self._lookup.next() or self._farther_ones()):
-            self.last_ids_crawled = self.nearest.get_ids()
+        lookup, about = self._lookup, self.protocol.asking.about
+        while not self.operation.done and (peers := lookup.next() or self._farther_ones()):
             for peer in peers:
-                self.protocol.asking.about(self.method, peer, self.node, self)
+                about(self, peer)
         self._advancing = False
-        if not self.operation.done and self._lookup.finished and not (self.patient and self._lookup.late):
+        if not self.operation.done and lookup.finished and not (self.patient and lookup.late):
             self._exhausted()
 
     def _farther_ones(self) -> list[Node]:
         """Return whom to ask where the nearest contacts failed us: farther ones of our own table."""
-        if not (self._lookup.finished and self._lookup.thinned):
+        if not (self._lookup.thinned and self._lookup.finished):
             return []
         self._reach *= 2
         self._lookup.heard(self.protocol.contacts.to_ask(self.node, self._reach))
         return self._lookup.next()
 
     def _answered(self, node: Node, result: object) -> None:
-        contacts = rpcudp.contacts(result, limits.CONTACTS_PER_REPLY_MAX)
+        contacts = self._believed(result)
         if contacts is None:
             self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
         else:
-            nearest = sorted(contacts, key=self.node.distance_to)[: self.ksize]  # nobody is asked for more (R8)
-            self._lookup.answered(node, self.protocol.askable(nearest))
+            self._lookup.answered(node, self.protocol.askable(contacts) if contacts else contacts)
+
+    def _believed(self, result: object) -> list[Node] | None:
+        """Return the k nearest contacts of an answer, or None: nobody is asked for more (R8)."""
+        if isinstance(result, (list, tuple)) and len(result) <= self.ksize:
+            return rpcudp.contacts(result, self.ksize, self._lookup.heard_of)
+        contacts = rpcudp.contacts(result, limits.CONTACTS_PER_REPLY_MAX)
+        if contacts is None:
+            return None
+        return sorted(contacts, key=self.node.distance_to)[: self.ksize]
 
     def _exhausted(self) -> None:
         self.operation.finish(self._lookup.closest())

@@ -7,9 +7,8 @@ symmetric, zero only for equal ids, and for any id there is exactly one other at
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
 
 from kademlia.utils import BothSpellings
 
@@ -126,7 +125,8 @@ class NodeHeap(BothSpellings):
         for node in (nodes,) if isinstance(nodes, Node) else nodes:
             if node.id not in self._by_id:
                 self._by_id[node.id] = node
-                insort(self.heap, (self.node.long_id ^ node.long_id, node), key=itemgetter(0))
+                distance = self.node.long_id ^ node.long_id
+                self.heap.insert(bisect_left(self.heap, (distance,)), (distance, node))
 
     def remove(self, peers: Iterable[bytes]) -> None:
         """Forget the nodes with these ids; hidden ones may become visible in their place."""
@@ -134,11 +134,13 @@ class NodeHeap(BothSpellings):
         if gone:
             self.heap = [entry for entry in self.heap if entry[1].id in self._by_id]
 
-    def trim(self, most: int) -> None:
-        """Forget the farthest nodes beyond the `most` nearest."""
-        for _, node in self.heap[most:]:
-            del self._by_id[node.id]
+    def trim(self, most: int) -> list[bytes]:
+        """Forget the farthest nodes beyond the `most` nearest; return their ids."""
+        forgotten = [node.id for _, node in self.heap[most:]]
+        for node_id in forgotten:
+            del self._by_id[node_id]
         del self.heap[most:]
+        return forgotten
 
     def popleft(self) -> Node | None:
         """Remove and return the nearest node, or None if there is none."""

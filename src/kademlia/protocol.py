@@ -29,7 +29,7 @@ from kademlia.engine.joining import Joining
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.publication import Publication
-from kademlia.engine.records import Records
+from kademlia.engine.records import FOREVER, Records
 from kademlia.engine.stats import Counts, Stats
 from kademlia.engine.straight import Straight
 from kademlia.engine.upkeep import Upkeep
@@ -38,6 +38,10 @@ from kademlia.routing import RoutingTable
 from kademlia.storage import IStorage
 from kademlia.utils import BothSpellings
 from kademlia.wire import rpcudp
+
+_DATAGRAM_BYTES_MIN = rpcudp.DATAGRAM_BYTES_MIN
+_REQUEST = rpcudp.REQUEST
+_RESPONSE = rpcudp.RESPONSE
 
 
 class KademliaProtocol(Hosted, BothSpellings):
@@ -104,14 +108,16 @@ class KademliaProtocol(Hosted, BothSpellings):
         counts.received += 1
         counts.received_bytes += len(data)
         record = self.records.known(address) or self.records.of(address)
-        if record.bucket is None and now >= record.verified_until:
+        verified = record.bucket is not None or now < record.verified_until
+        if not verified:
             record.credit += len(data)
-        elif data[:1] == b"\x00" and (reply := self.straight.reply(data, record, now)) is not None:
-            return reply
-        if len(data) >= rpcudp.DATAGRAM_BYTES_MIN:
-            if data[0] == rpcudp.REQUEST:
+        if len(data) >= _DATAGRAM_BYTES_MIN:
+            kind = data[0]
+            if kind == _REQUEST:
+                if verified and (reply := self.straight.reply(data, record, now)) is not None:
+                    return reply
                 return self.answering.request(data, record, now)
-            if data[0] == rpcudp.RESPONSE:
+            if kind == _RESPONSE:
                 self.asking.response(data, record, now)
                 return None
         counts.malformed += 1
@@ -131,13 +137,18 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def deadline(self) -> float | None:
         """Return when `tick` has something to do next, in the time of `now`, or None if never."""
-        dates = (
+        at = min(
             self.calls.deadline(),
             self.answering.held.deadline(),
             self.contacts.deadline(),
             self.upkeep.deadline(),
         )
-        return min((at for at in dates if at is not None), default=None)
+        return at if at < FOREVER else None
+
+    @property
+    def pressing(self) -> bool:
+        """Whether `tick` has something to do at once; what comes next besides is a time-out of 0.2 s or longer."""
+        return self.upkeep.handoff.deadline() < self.now
 
     def wall_clock(self, now: float, wall: float) -> None:
         """Learn the wall-clock time, each minute or so; a leap means that the machine slept, so our link was down."""
@@ -147,6 +158,8 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def take_outbox(self) -> list[tuple[bytes, Address]]:
         """Return the datagrams to be sent, with their addresses, and forget them."""
+        if not self.calls.outbox:
+            return []
         outbox, self.calls.outbox = self.calls.outbox, []
         return outbox
 
@@ -255,7 +268,7 @@ class KademliaProtocol(Hosted, BothSpellings):
             if ip is None:
                 outcome.operation.finish((False, None))
             else:
-                self.asking.request(name, args, stranger((ip, address[1])), outcome)
+                self.asking.request(name, rpcudp.call(name, *args), stranger((ip, address[1])), outcome)
                 self.wake()
 
         self.look_at_clock()
@@ -373,7 +386,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         checked_address(node.address)
         outcome = Outcome()
         self.look_at_clock()
-        self.asking.request(method, (self.source_node.id, *args), node, outcome)
+        self.asking.request(method, rpcudp.call(method, self.source_node.id, *args), node, outcome)
         return self.awaitable(outcome.operation)
 
     def _begin(self, start: Callable[[], Operation[Any]]) -> Operation[Any]:

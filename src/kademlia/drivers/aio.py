@@ -126,6 +126,7 @@ class AsyncioDriver(Driver):
     def __init__(self, protocol: KademliaProtocol, loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__(protocol)
         self._loop = loop
+        self._sendto: Callable[[bytes, Any], Any]  # of the socket, or of the loop's own transport
         self._tasks: set[asyncio.Future[Any]] = set()  # a loop keeps only weak references to its tasks
 
     @property
@@ -147,6 +148,7 @@ class AsyncioDriver(Driver):
         except NotImplementedError:  # this loop has no add_reader
             await self.loop.create_datagram_endpoint(lambda: self.protocol, sock=sock)  # type: ignore[type-var]
         else:
+            self._sendto = sock.sendto
             self.begin(transport, sock.getsockname()[:2])
 
     async def _bound_socket(self, port: int, interface: str) -> socket.socket:
@@ -216,12 +218,8 @@ class AsyncioDriver(Driver):
         return next((ip for ip in ips if self.reaches(ip)), ips[0] if ips else None)
 
     def _write(self, datagram: bytes, address: Address) -> bool:
-        sock = self.transport.get_extra_info("socket")
         try:
-            if isinstance(self.transport, Transport):
-                sock.sendto(datagram, address)
-            else:
-                self.transport.sendto(datagram, address)
+            self._sendto(datagram, address)
         except (OSError, OverflowError, TypeError):  # a full buffer, no route, too long; a contact without an address
             return False
         return True
@@ -248,6 +246,7 @@ class AsyncioDriver(Driver):
 
     def connection_made(self, transport: Any) -> None:
         """Begin on the loop's own transport."""
+        self._sendto = transport.sendto
         self.begin(transport, transport.get_extra_info("sockname")[:2])
 
     def datagram_received(self, data: bytes, address: Any) -> None:

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 from kademlia.drivers.chance import random_bytes
+from kademlia.engine.limits import SOFT_TIMEOUT_MIN_S
 from kademlia.engine.operation import Operation
 from kademlia.node import Address
 from kademlia.protocol import KademliaProtocol
@@ -164,7 +165,10 @@ class Driver(ABC):
 
     def _arm(self) -> None:
         """Set the timer, unless it fires early enough already: one that fires too early does no harm."""
-        deadline = self.protocol.deadline()
+        protocol = self.protocol
+        if self._timer is not None and self._timer_at <= protocol.now + SOFT_TIMEOUT_MIN_S and not protocol.pressing:
+            return
+        deadline = protocol.deadline()
         if deadline is None or (self._timer is not None and self._timer_at <= deadline):
             return
         if self._timer is not None:

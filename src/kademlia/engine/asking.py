@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kademlia.engine import limits
@@ -14,6 +13,7 @@ from kademlia.node import ID_BYTES, Address, Node, stranger
 from kademlia.wire import rpcudp, trailer
 
 if TYPE_CHECKING:
+    from kademlia.crawling import SpiderCrawl
     from kademlia.protocol import KademliaProtocol
 
 
@@ -25,6 +25,7 @@ class Asking:
         self._counts = protocol.counts
         self._calls = protocol.calls
         self._strangers: set[Address] = set()  # being asked who they are; only ever counted
+        self._ping_body = rpcudp.call("ping", protocol.source_node.id)
         kind: Any = type(protocol)
         self._by_program = {
             name: overrides(kind, base, name)
@@ -33,20 +34,32 @@ class Asking:
 
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def about(self, method: str, peer: Node, target: Node, asker: Asker) -> None:
-        """Send find_node or find_value to a peer, by the program's own call_* method if it overrides one."""
+    def about(self, crawl: SpiderCrawl, peer: Node) -> None:
+        """Send a crawl's find_node or find_value to a peer, by the program's own call_* method if it overrides one."""
+        method = crawl.method
         if self._by_program[f"call_{method}"]:
-            self._let_program_ask(getattr(self._protocol, f"call_{method}")(peer, target), peer, asker)
+            self._let_program_ask(getattr(self._protocol, f"call_{method}")(peer, crawl.node), peer, crawl)
         else:
-            self.request(method, (self._protocol.source_node.id, target.id), peer, asker)
+            self.request(method, crawl.body, peer, crawl)
 
-    def store(self, node: Node, key: bytes, value: Any, asker: Asker | None = None) -> None:
-        """Send store to a node, by the program's own `call_store` if it overrides it."""
+    def store(self, node: Node, key: bytes, value: Any, asker: Asker | None = None, body: bytes | None = None) -> None:
+        """Send store to a node, by the program's own `call_store` if it overrides it.
+
+        `body` is that of `store_body`, for a value that goes to several nodes.
+        """
         asker = asker or Whoever()
         if self._by_program["call_store"]:
             self._let_program_ask(self._protocol.call_store(node, key, value), node, asker)
         else:
-            self.request("store", (self._protocol.source_node.id, key, value), node, asker)
+            self.request("store", body or self.store_body(key, value), node, asker)
+
+    def store_body(self, key: bytes, value: Any) -> bytes:
+        """Return the body of a request to keep a value."""
+        return rpcudp.call("store", self._protocol.source_node.id, key, value)
+
+    def ping(self, node: Node, asker: Asker, *, resend: bool = True) -> None:
+        """Send a ping to a node."""
+        self.request("ping", self._ping_body, node, asker, resend=resend)
 
     def who(self, record: Record) -> None:
         """Ping an address for its id, once at a time. A stranger's ping is paid from its credit, and sent once."""
@@ -64,17 +77,17 @@ class Asking:
             self._let_program_ask(protocol.call_ping(record.node), record.node, Who(record, self._strangers))
         else:
             node = record.node or stranger(record.address)
-            self.request("ping", (protocol.source_node.id,), node, Who(record, self._strangers), resend=resend)
+            self.ping(node, Who(record, self._strangers), resend=resend)
 
-    def request(self, method: str, args: Iterable[Any], node: Node, asker: Asker, *, resend: bool = True) -> None:
+    def request(self, method: str, body: bytes, node: Node, asker: Asker, *, resend: bool = True) -> None:
         """Send one request to a node, now or when its turn comes."""
         protocol = self._protocol
         if protocol.stopped:
             asker.settled(node, False, None)
             return
-        record = protocol.records.of(node.address)
+        record = protocol.records.known(node.address) or protocol.records.of(node.address)
         message_id = protocol.chance.bytes(ID_BYTES)
-        datagram = rpcudp.request(message_id, rpcudp.encode((method, tuple(args))))
+        datagram = rpcudp.request(message_id, body)
         introduces = resend and record.node is None  # a stranger's ping has to be as small as can be
         if introduces or protocol.ephemeral:
             datagram = trailer.introduction(
@@ -104,22 +117,21 @@ class Asking:
 
     def response(self, data: bytes, record: Record, now: float) -> None:
         """Take an answer's datagram."""
-        call = self._calls.answered(data[1 : rpcudp.HEADER_BYTES], record.address, now)
+        call = self._calls.answered(data[1 : rpcudp.HEADER_BYTES], record, now)
         if call is None:
             self._counts.unmatched += 1
             return
         self._counts.replies += 1
         understood, result, hints = self._decoded(data)
-        told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID)
-        if not rpcudp.is_id(told_id):
+        told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID) if hints else None
+        if told_id is not None and (not rpcudp.is_id(told_id) or told_id == self._protocol.source_node.id):
             told_id = None
-        if hints.get(trailer.EPHEMERAL) and record.bucket is None:
+        if hints and hints.get(trailer.EPHEMERAL) and record.bucket is None:
             record.ephemeral = True
-        if told_id == self._protocol.source_node.id:
-            told_id = None
         asked = call.node if len(call.node.id) == ID_BYTES else None
         self._protocol.contacts.answered(record, told_id, asked, now)
-        self._protocol.answering.release(record, now)
+        if len(self._protocol.answering.held):
+            self._protocol.answering.release(record, now)
         someone_else = asked is not None and told_id is not None and told_id != asked.id
         self._settle(call, understood and not someone_else, result)
 
@@ -135,15 +147,15 @@ class Asking:
         self._calls.end(call, self._protocol.now)
         call.asker.settled(call.node, False, self._protocol.source_node)
 
-    def _decoded(self, data: bytes) -> tuple[bool, Any, trailer.Trailer]:
+    def _decoded(self, data: bytes) -> tuple[bool, Any, trailer.Trailer | None]:
         """Return whether an answer could be decoded, the answer, and its trailer."""
         for datagram, hints in trailer.readings(data):
             try:
-                return True, rpcudp.decode(datagram[rpcudp.HEADER_BYTES :]), hints or {}
+                return True, rpcudp.decode(datagram[rpcudp.HEADER_BYTES :]), hints
             except rpcudp.DECODE_ERRORS:
                 continue
         self._counts.wrong_replies += 1
-        return False, None, {}
+        return False, None, None
 
     def _settle(self, call: Call, happened: bool, result: object) -> None:
         if not happened:

@@ -3,16 +3,18 @@
 A call is matched by message id AND address. After a soft time-out, a few round trips long, it no longer holds its
 slot and is sent once more with the same id; after the hard one it counts against the asked node. An answer in
 between is welcome (Kademlia, section 2.3; R13), but gives no round-trip sample once sent twice (Karn's rule).
-Time-outs come in a few classes, each a queue in order of time, so that no call needs a timer of its own.
+Time-outs come in a few classes; calls of one class expire in the order they were sent, so that none needs a timer of
+its own: a dict keeps that order, and forgets a call at once when it is answered.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from typing import Protocol
 
 from kademlia.engine import limits
-from kademlia.engine.records import Record
+from kademlia.engine.records import FOREVER, Record
 from kademlia.engine.stats import Counts
 from kademlia.node import Address, Node
 
@@ -41,7 +43,7 @@ class Asker(Protocol):
 class Call:
     """One request: what was asked, of whom, on whose behalf, and how far it is."""
 
-    __slots__ = ("asker", "datagram", "late", "message_id", "method", "node", "over", "record", "resend", "sent_at")
+    __slots__ = ("asker", "datagram", "message_id", "method", "node", "record", "resend", "sent_at", "soft_class")
 
     def __init__(
         self, message_id: bytes, method: str, datagram: bytes, node: Node, record: Record, asker: Asker, resend: bool
@@ -54,8 +56,7 @@ class Call:
         self.asker = asker
         self.resend = resend  # whether it may be sent a second time
         self.sent_at = 0.0
-        self.late = False  # the soft time-out has passed
-        self.over = False
+        self.soft_class = 0  # index of its soft time-out in SOFT_CLASSES_S; -1 once that has passed
 
 
 class Calls:
@@ -64,11 +65,10 @@ class Calls:
     def __init__(self, counts: Counts) -> None:
         self.outbox: list[tuple[bytes, Address]] = []
         self._counts = counts
-        self._pending: dict[bytes, Call] = {}
+        self._pending: dict[bytes, Call] = {}  # in the order they were sent
+        self._soft: list[dict[bytes, Call]] = [{} for _ in SOFT_CLASSES_S]  # those not late, the same
         self._late = 0
         self._queue: deque[Call] = deque()
-        self._soft: list[deque[tuple[float, Call]]] = [deque() for _ in SOFT_CLASSES_S]
-        self._hard: deque[tuple[float, Call]] = deque()
 
     @property
     def in_flight(self) -> int:
@@ -83,17 +83,17 @@ class Calls:
     def start(self, call: Call, now: float) -> None:
         """Send a call now, or as soon as a slot is free."""
         call.record.calls += 1
-        if self.in_flight >= limits.REQUESTS_IN_FLIGHT_MAX:
+        if len(self._pending) - self._late >= limits.REQUESTS_IN_FLIGHT_MAX:
             self._queue.append(call)
         else:
             self._send(call, now)
 
-    def answered(self, message_id: bytes, address: Address, now: float) -> Call | None:
+    def answered(self, message_id: bytes, record: Record, now: float) -> Call | None:
         """Return the call that an answer belongs to and end it; None if we asked nothing of the kind there."""
         call = self._pending.get(message_id)
-        if call is None or call.record.address != address:
+        if call is None or call.record.address != record.address:
             return None
-        if not call.late:
+        if call.soft_class >= 0:
             call.record.measured(now - call.sent_at)
         self._end(call, now)
         return call
@@ -104,79 +104,83 @@ class Calls:
 
     def expired(self, now: float) -> tuple[list[Call], list[Call]]:
         """Return the calls that became late by now, and those that ended without an answer."""
-        late, ended = [], []
-        for queue in self._soft:
-            while queue and queue[0][0] <= now:
-                call = queue.popleft()[1]
-                if not call.over:
-                    late.append(call)
-                    self._made_late(call)
-        while self._hard and self._hard[0][0] <= now:
-            call = self._hard.popleft()[1]
-            if not call.over:
-                ended.append(call)
-                self._end(call, now)
+        late: list[Call] = []
+        for seconds, calls in zip(SOFT_CLASSES_S, self._soft, strict=True):
+            late += _due(calls, seconds, now)
+        for call in late:
+            self._made_late(call)
+        ended = _due(self._pending, limits.HARD_TIMEOUT_S, now)
+        for call in ended:
+            self._end(call, now)
         self._send_queued(now)
         return late, ended
 
-    def deadline(self) -> float | None:
-        """Return when `expired` has something to do next, or None.
-
-        Calls that are over are forgotten here, once a burst: 10,000 of them waiting for their time-outs would make
-        the garbage collector look at everything (35 ms).
-        """
-        heads = []
-        for queue in (*self._soft, self._hard):
-            while queue and queue[0][1].over:
-                queue.popleft()
-            if queue:
-                heads.append(queue[0][0])
-        return min(heads, default=None)
+    def deadline(self) -> float:
+        """Return when `expired` has something to do next."""
+        if not self._pending:
+            return FOREVER
+        dates = [
+            next(iter(calls.values())).sent_at + seconds
+            for seconds, calls in zip(SOFT_CLASSES_S, self._soft, strict=True)
+            if calls
+        ]
+        if self._late:
+            dates.append(next(iter(self._pending.values())).sent_at + limits.HARD_TIMEOUT_S)
+        return min(dates)
 
     def end(self, call: Call, now: float) -> None:
         """End one call that needs no answer any more."""
-        if not call.over:
+        if call.message_id in self._pending:
             self._end(call, now)
 
     def end_all(self) -> list[Call]:
         """Forget everything under way and waiting; return it."""
         ended = [*self._pending.values(), *self._queue]
         for call in ended:
-            call.over = True
             call.record.calls -= 1
         self._pending.clear()
         self._queue.clear()
-        self._hard.clear()
         self.outbox.clear()
         self._late = 0
-        for queue in self._soft:
-            queue.clear()
+        for calls in self._soft:
+            calls.clear()
         return ended
 
     def _send(self, call: Call, now: float) -> None:
         call.sent_at = now
-        self._pending[call.message_id] = call
+        call.soft_class = bisect_left(SOFT_CLASSES_S, call.record.soft_timeout())
+        self._pending[call.message_id] = self._soft[call.soft_class][call.message_id] = call
         self.outbox.append((call.datagram, call.record.address))
         self._counts.asked += 1
-        wanted = call.record.soft_timeout()
-        index = next(i for i, seconds in enumerate(SOFT_CLASSES_S) if seconds >= wanted)
-        self._soft[index].append((now + SOFT_CLASSES_S[index], call))
-        self._hard.append((now + limits.HARD_TIMEOUT_S, call))
 
     def _made_late(self, call: Call) -> None:
-        call.late = True
+        del self._soft[call.soft_class][call.message_id]
+        call.soft_class = -1
         self._late += 1
         if call.resend:
             self._counts.resent += 1
             self.outbox.append((call.datagram, call.record.address))
 
     def _end(self, call: Call, now: float) -> None:
-        call.over = True
         call.record.calls -= 1
-        self._late -= call.late
-        self._pending.pop(call.message_id, None)
-        self._send_queued(now)
+        del self._pending[call.message_id]
+        if call.soft_class < 0:
+            self._late -= 1
+        else:
+            del self._soft[call.soft_class][call.message_id]
+        if self._queue:
+            self._send_queued(now)
 
     def _send_queued(self, now: float) -> None:
         while self._queue and self.in_flight < limits.REQUESTS_IN_FLIGHT_MAX:
             self._send(self._queue.popleft(), now)
+
+
+def _due(calls: dict[bytes, Call], seconds: float, now: float) -> list[Call]:
+    """Return those of some calls, in the order they were sent, whose time-out of so many seconds has come."""
+    due = []
+    for call in calls.values():
+        if call.sent_at + seconds > now:  # as `deadline` reckons it
+            break
+        due.append(call)
+    return due

@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 
 from kademlia.engine import limits
 from kademlia.engine.link import Link
-from kademlia.engine.records import NEVER, Record, Records
+from kademlia.engine.records import FOREVER, NEVER, Record, Records
 from kademlia.engine.telling import Telling
 from kademlia.node import Address, Node
 from kademlia.routing import RoutingTable
@@ -87,30 +87,24 @@ class Contacts:
         record.verified_until = now + limits.VERIFIED_S
         record.credit = 0  # nobody is to find it who gets this address afterwards
         record.requests = 0
-        self._heard(record, now)
         if node_id is not None and (record.node is None or record.node.id != node_id):
             self._moved_in(record, node_id)
         if record.node is not None:
-            self.seen(record, now)
-        elif asked is not None and self._router.has_room(asked.long_id):
+            self._touch(record, record.node, now)
+            return
+        self._heard(record, now)
+        if asked is not None and self._router.has_room(asked.long_id):
             self._ask(record)  # an old node's answer without an id: it would be a contact if it is who we think
 
     def requested(self, record: Record, claimed: bytes, wanted: bool, now: float) -> None:
         """Learn that an address asked us something, claiming an id; `wanted`: something is held for it."""
-        node, bucket = record.node, record.bucket
-        if node is None or node.id != claimed or (bucket is None and now >= record.verified_until):
-            record.requests += 1
-            if wanted or self.wants_proof(record, claimed):
-                self._ask(record)
+        node = record.node
+        if node is not None and node.id == claimed and record.verified(now):
+            self._touch(record, node, now)
             return
-        link = self.link
-        link.heard_at = record.heard_at = now
-        if link.in_doubt or record.strikes:
-            self._heard(record, now)
-        if bucket is not None and bucket.nodes.get(claimed) is node and not self._moved:
-            bucket.nodes.move_to_end(claimed)
-        elif bucket is not None or now >= record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
-            self.seen(record, now)
+        record.requests += 1
+        if wanted or self.wants_proof(record, claimed):
+            self._ask(record)
 
     def unanswered(self, record: Record, asked: Node | None, sent_at: float, now: float) -> None:
         """Learn that a call got no answer. Calls that crossed an earlier strike or a later answer do not count."""
@@ -183,11 +177,23 @@ class Contacts:
             if record.strikes and not record.pinged and record.locked_until <= now:
                 self._ask(record)
 
-    def deadline(self) -> float | None:
-        """Return when `tick` has something to do next, or None."""
-        return self._suspects[0][0] if self._suspects else None
+    def deadline(self) -> float:
+        """Return when `tick` has something to do next."""
+        return self._suspects[0][0] if self._suspects else FOREVER
 
     # -- parts ---------------------------------------------------------------------------------------------------
+
+    def _touch(self, record: Record, node: Node, now: float) -> None:
+        """Take note that a node was heard, without a look at the table where it is known to be or to have no room."""
+        link = self.link
+        link.heard_at = record.heard_at = now
+        if link.in_doubt or record.strikes:
+            self._heard(record, now)
+        bucket = record.bucket
+        if bucket is not None and bucket.nodes.get(node.id) is node and not self._moved:
+            bucket.nodes.move_to_end(node.id)
+        elif bucket is not None or now >= record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
+            self.seen(record, now)
 
     def _heard(self, record: Record, now: float) -> None:
         self.link.heard(now)

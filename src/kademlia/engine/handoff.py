@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kademlia.engine import limits
 from kademlia.engine.operation import Operation
+from kademlia.engine.records import FOREVER, NEVER
 from kademlia.node import Node
 from kademlia.storage import pairs
 
@@ -43,9 +44,9 @@ class Handoff:
         if self._newcomers and self._newcomers[0].step():
             self._newcomers.popleft()
 
-    def deadline(self) -> float | None:
-        """Return a time that has passed if the next step can be taken at once, or None."""
-        return float("-inf") if self._newcomers and self._newcomers[0].may_step() else None
+    def deadline(self) -> float:
+        """Return a time that has passed if the next step can be taken at once."""
+        return NEVER if self._newcomers and self._newcomers[0].may_step() else FOREVER
 
     def clear(self) -> None:
         """Hand over nothing more."""
@@ -87,11 +88,22 @@ class _Transfer:
     def _is_due(self, key: Node) -> bool:
         protocol = self._protocol
         ksize = protocol.router.ksize
+        if self._somebody_is_nearer(key):
+            return False
         others = protocol.contacts.to_tell(key, self._newcomer.address)
         if not others:
             return True
         is_near = len(others) < ksize or self._newcomer.distance_to(key) < others[-1].distance_to(key)
         return is_near and protocol.source_node.distance_to(key) < others[0].distance_to(key)
+
+    def _somebody_is_nearer(self, key: Node) -> bool:
+        """Return whether the key's own bucket shows that another contact has to send it; it does for most keys."""
+        protocol = self._protocol
+        own, failing, newcomer = protocol.source_node.distance_to(key), protocol.contacts.failing, self._newcomer.id
+        nodes = protocol.router.bucket_of(key.long_id).nodes.values()
+        return any(
+            node.long_id ^ key.long_id < own and node.id != newcomer and node.id not in failing for node in nodes
+        )
 
     def settled(self, node: Node, happened: bool, result: object) -> None:
         """Note how one store went."""

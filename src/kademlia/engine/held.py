@@ -10,6 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from kademlia.engine import limits
+from kademlia.engine.records import FOREVER
 from kademlia.engine.stats import Counts
 from kademlia.node import Address
 
@@ -64,11 +65,9 @@ class Held:
         while self._parcels and next(iter(self._parcels.values())).until <= now:
             self._drop_oldest()
 
-    def deadline(self) -> float | None:
-        """Return when `expire` has something to do next, or None."""
-        for parcel in self._parcels.values():
-            return parcel.until
-        return None
+    def deadline(self) -> float:
+        """Return when `expire` has something to do next."""
+        return next(iter(self._parcels.values())).until if self._parcels else FOREVER
 
     def clear(self) -> None:
         """Drop everything."""

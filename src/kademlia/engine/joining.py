@@ -82,7 +82,7 @@ class _Knock:
         elif not self._protocol.reaches(ip):
             self._give_up("its address family is not the one this node listens on")
         else:
-            self._protocol.asking.request("ping", (self._protocol.source_node.id,), stranger((ip, port)), self)
+            self._protocol.asking.ping(stranger((ip, port)), self)
 
     def settled(self, node: Node, happened: bool, result: object) -> None:
         """Take the answer to the ping: the id of whoever lives there."""

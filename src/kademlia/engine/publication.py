@@ -24,6 +24,7 @@ class Publication:
         self._protocol = protocol
         self._key = key
         self._value = value
+        self._body = protocol.asking.store_body(key.id, value)
         self._asked: set[bytes] = set()
         self._undecided: set[bytes] = set()
         self._late: set[bytes] = set()
@@ -60,7 +61,7 @@ class Publication:
         self._asked.update(node.id for node in fresh)
         self._undecided.update(node.id for node in fresh)
         for node in fresh:
-            protocol.asking.store(node, self._key.id, self._value, self)
+            protocol.asking.store(node, self._key.id, self._value, self, self._body)
         self._maybe_end()
 
     # -- what the calls tell (engine.calls.Asker) ------------------------------------------------------------------

@@ -17,6 +17,9 @@ from kademlia.routing import KBucket
 #: Before everything. One object, shared: a float of its own takes 24 bytes.
 NEVER = float("-inf")
 
+#: After everything.
+FOREVER = float("inf")
+
 
 class Record:
     """One address: credit, verification, round-trip time, strikes. The node there, if we know it, is `node`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from kademlia.engine.records import Record
-from kademlia.node import ID_BYTES, Node
+from kademlia.node import ID_BYTES, Address, Node
 from kademlia.routing import KBucket, RoutingTable
 from kademlia.wire import rpcudp
 
@@ -25,27 +25,58 @@ _MASK = (1 << SORTED_BITS) - 1
 
 
 class Circle:
-    """The answers for one bucket's range: `certain` contacts, and the `wanting` nearest of the `others`."""
+    """The answers for one bucket's range: `certain` contacts, and the `wanting` nearest of the `others`.
 
-    __slots__ = ("buckets", "certain", "nodes", "others", "shift", "wanting")
+    `rings` are the contacts from which they come, the nearest ring first, and two more than k if there are so many: as
+    many as an asker and a target may be among them.
+    """
 
-    def __init__(self, buckets: list[KBucket], certain: list[Node], others: list[Node], ksize: int) -> None:
+    __slots__ = ("buckets", "certain", "ksize", "nodes", "others", "rings", "shift", "wanting")
+
+    def __init__(self, buckets: list[KBucket], rings: list[list[Node]], ksize: int) -> None:
         self.buckets = buckets  # all that it was drawn from
         self.nodes = buckets[0].nodes  # of the bucket itself
+        self.rings = rings
+        self.ksize = ksize
+        certain: list[Node] = []
+        others: list[Node] = []
+        for ring in rings:
+            if len(certain) + len(ring) > ksize:
+                others = ring if len(certain) < ksize else []
+                break
+            certain += ring
         self.wanting = min(ksize - len(certain), len(others))
         head = rpcudp.array_head(len(certain) + self.wanting)
         self.certain = head + b"".join(map(rpcudp.contact, certain))
         self.shift = _bits_below(others)
         self.others = {node.long_id >> self.shift & _MASK: rpcudp.contact(node) for node in others}
+        if len(self.others) < len(others):  # somebody chose ids that are alike: they are looked at in full
+            self.shift, self.others = 0, {node.long_id: rpcudp.contact(node) for node in others}
 
     def told(self, key: bytes) -> bytes:
         """Return the encoded answer for a target."""
         if not self.wanting:
             return self.certain
-        target = int.from_bytes(key, "big") >> self.shift & _MASK
         others = self.others
+        target = int.from_bytes(key, "big") >> self.shift
+        if self.shift:
+            target &= _MASK
         nearest = sorted([bits ^ target for bits in others])[: self.wanting]
         return self.certain + b"".join([others[distance ^ target] for distance in nearest])
+
+    def told_without(self, key: bytes, address: Address) -> bytes:
+        """Return the encoded answer for a target and an asker that may be contacts themselves."""
+        told: list[Node] = []
+        for ring in self.rings:
+            fit = [node for node in ring if node.address != address and node.id != key]
+            missing = self.ksize - len(told)
+            if len(fit) > missing:
+                target = int.from_bytes(key, "big")
+                fit.sort(key=lambda node: node.long_id ^ target)
+            told += fit[:missing]
+            if len(told) == self.ksize:
+                break
+        return rpcudp.contacts_body(told)
 
 
 def _bits_below(nodes: list[Node]) -> int:
@@ -72,17 +103,17 @@ class Telling:
         self._circles: list[Circle | None] = []
         self._asked: list[bool] = []
 
-    def about(self, key: bytes, record: Record) -> bytes | None:
-        """Return the encoded contacts to tell an asker, or None if that takes a closer look.
-
-        It does where the asker or the target may be among them: nobody is told of itself.
-        """
+    def about(self, key: bytes, record: Record) -> bytes:
+        """Return the encoded contacts to tell an asker about a target: nobody is told of itself."""
         if self._changes.count != self._as_of:
             self._forget()
         index = bisect_right(self._starts, key) - 1
         circle = self._circles[index] or self._draw(index)
-        if circle is None or record.bucket in circle.buckets or key in circle.nodes:
-            return None
+        if circle is None:
+            ksize = self._router.ksize
+            return rpcudp.contacts_body(self._router.closest(Node(key), ksize, record.address, self._failing))
+        if record.bucket in circle.buckets or key in circle.nodes:
+            return circle.told_without(key, record.address)
         return circle.told(key) if circle.wanting else circle.certain
 
     def _forget(self) -> None:
@@ -99,21 +130,16 @@ class Telling:
             return None
         ksize = self._router.ksize
         buckets: list[KBucket] = []
-        certain: list[Node] = []
-        others: list[Node] = []
+        rings: list[list[Node]] = []
+        count = 0
         for ring in self._router.rings(self._router.buckets[index]):
+            told = [node for bucket in ring for node in bucket.nodes.values() if node.id not in self._failing]
+            if len(told) > BOUNDARY_FACTOR * ksize:
+                return None
             buckets += ring
-            fit = [node for bucket in ring for node in bucket.nodes.values() if node.id not in self._failing]
-            if len(certain) + len(fit) > ksize:
-                others = fit
+            rings.append(told)
+            count += len(told)
+            if count >= ksize + 2:
                 break
-            certain += fit
-            if len(certain) == ksize:
-                break
-        if len(others) > BOUNDARY_FACTOR * ksize:
-            return None
-        circle = Circle(buckets, certain, others, ksize)
-        if len(circle.others) < len(others):  # somebody chose ids that are alike
-            return None
-        self._circles[index] = circle
+        circle = self._circles[index] = Circle(buckets, rings, ksize)
         return circle

@@ -16,6 +16,7 @@ from kademlia.engine import limits
 from kademlia.engine.handoff import Handoff
 from kademlia.engine.joining import Joining
 from kademlia.engine.operation import Operation, finished
+from kademlia.engine.records import FOREVER
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.storage import pairs_older_than
 from kademlia.tree import level, shared_bits
@@ -62,8 +63,8 @@ class Upkeep:
         self._running = 0
         self._working = False
         self._period_s = limits.UPKEEP_S
-        self._due_at: float | None = None
-        self._retry_at: float | None = None
+        self._due_at = FOREVER
+        self._retry_at = FOREVER
         self._retry_s = limits.BOOTSTRAP_RETRY_MIN_S
 
     def remember(self, addresses: list[Address]) -> None:
@@ -86,20 +87,19 @@ class Upkeep:
     def tick(self, now: float) -> None:
         """Do what is due."""
         self.handoff.tick(now)
-        if self._due_at is not None and now >= self._due_at:
+        if now >= self._due_at:
             self._due_at = now + self._jittered(self._period_s)
             if self.refreshes:
                 self.refresh()
         self._find_network_again(now)
 
-    def deadline(self) -> float | None:
-        """Return when `tick` has something to do next, or None."""
-        dates = [at for at in (self.handoff.deadline(), self._due_at, self._retry_at) if at is not None]
-        return min(dates, default=None)
+    def deadline(self) -> float:
+        """Return when `tick` has something to do next."""
+        return min(self.handoff.deadline(), self._due_at, self._retry_at)
 
     def stop(self) -> None:
         """Do nothing more."""
-        self._due_at = self._retry_at = None
+        self._due_at = self._retry_at = FOREVER
         self.bootstrap_addresses = []
         self.handoff.clear()
         while self._waiting:
@@ -197,8 +197,8 @@ class Upkeep:
         protocol = self._protocol
         lost = protocol.contacts.link.down or not protocol.contacts.any_live()
         if not lost or not (self.bootstrap_addresses or len(protocol.router)):
-            self._retry_at, self._retry_s = None, limits.BOOTSTRAP_RETRY_MIN_S
-        elif self._retry_at is None:
+            self._retry_at, self._retry_s = FOREVER, limits.BOOTSTRAP_RETRY_MIN_S
+        elif self._retry_at == FOREVER:
             self._retry_at = now + self._jittered(self._retry_s)
         elif now >= self._retry_at:
             self._retry_s = min(self._retry_s * 2, limits.BOOTSTRAP_RETRY_MAX_S)

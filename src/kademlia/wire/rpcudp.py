@@ -8,6 +8,7 @@ trailer (`wire.trailer`), which those releases never look at.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
@@ -65,6 +66,11 @@ _map_parts = (
 def request(message_id: bytes, body: bytes) -> bytes:
     """Return a request's datagram from its encoded `[method, arguments]`."""
     return b"\x00" + message_id + body
+
+
+def call(method: str, *arguments: object) -> bytes:
+    """Return a request's body; the same one may be sent to many nodes."""
+    return encode((method, arguments))
 
 
 def response(message_id: bytes, result: object) -> bytes:
@@ -171,33 +177,42 @@ def contact(node: Node) -> bytes:
     return encode((node.id, *node.address))
 
 
+def contacts_body(nodes: Iterable[Node]) -> bytes:
+    """Return the body of a find_node answer."""
+    return encode([(node.id, *node.address) for node in nodes])
+
+
 def array_head(length: int) -> bytes:
     """Return how an array of so many items begins, at most 65,535: the items' own bytes follow."""
     return bytes((0x90 | length,)) if length < 16 else b"\xdc" + length.to_bytes(2, "big")
 
 
-def contacts(result: object, most: int) -> list[Node] | None:
+def contacts(result: object, most: int, heard_of: Container[bytes] = ()) -> list[Node] | None:
     """Return the nodes of a find_node answer, at most so many, or None if it has not the shape of one.
 
-    Entries that are not a 20-byte id, an address and a port are passed over: they cost their sender that entry.
+    Entries that are not a 20-byte id, an address and a port are passed over: they cost their sender that entry. So
+    are ids that were heard of: most of an answer's contacts late in a lookup, and no object is made of them.
     """
     if not isinstance(result, (list, tuple)):
         return None
-    return [node for node in map(_contact, result[:most]) if node is not None]
+    nodes = []
+    for entry in result[:most]:
+        if isinstance(entry, (list, tuple)) and len(entry) >= 3:
+            node_id = entry[0]
+            if type(node_id) is bytes and node_id not in heard_of and (node := _contact(*entry[:3])) is not None:
+                nodes.append(node)
+    return nodes
 
 
-def _contact(entry: object) -> Node | None:
-    if not isinstance(entry, (list, tuple)) or len(entry) < 3:
-        return None
-    node_id, ip, port = entry[:3]
+def _contact(node_id: bytes, ip: object, port: object) -> Node | None:
     if isinstance(ip, bytes):  # Python 2 nodes
         ip = ip.decode("latin-1")
-    if not is_id(node_id) or not isinstance(ip, str) or type(port) is not int or not 0 < port < 65536:
+    if len(node_id) != ID_BYTES or type(ip) is not str or type(port) is not int or not 0 < port < 65536:
         return None
     if len(ip) > IP_CHARACTERS_MAX:  # before it is looked at, and remembered
         return None
     ip = plain_ip(ip)
-    return Node(node_id, ip, port) if is_host(ip) else None
+    return Node.at(node_id, (ip, port)) if is_host(ip) else None
 
 
 def plain_ip(ip: str) -> str:

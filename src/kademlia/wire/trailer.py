@@ -10,7 +10,7 @@ leaves room for later nodes to say more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -65,12 +65,12 @@ def split(datagram: bytes) -> tuple[bytes, Trailer | None]:
     return datagram, None
 
 
-def readings(datagram: bytes) -> Iterator[tuple[bytes, Trailer | None]]:
-    """Yield how a datagram may be read, with the hints: without its trailer, else whole, if it only ended like one."""
+def readings(datagram: bytes) -> tuple[tuple[bytes, Trailer | None], ...]:
+    """Return how a datagram may be read, with the hints: without its trailer, else whole, if it only ended like one."""
+    if datagram[-1:] != MARK:  # as nearly all
+        return ((datagram, None),)
     stripped, hints = split(datagram)
-    yield stripped, hints
-    if hints is not None:
-        yield datagram, None
+    return ((stripped, None),) if hints is None else ((stripped, hints), (datagram, None))
 
 
 def _understood(fields: dict[int, msgspec.Raw]) -> Trailer:
