@@ -169,7 +169,7 @@ def test_dropping_costs_what_there_is_to_drop(clock: Clock) -> None:
     for number in range(1000):
         storage.data[number.to_bytes(20)] = (Birthday(clock.now), number)
     storage.get((7).to_bytes(20))
-    assert looks == 1
+    assert looks <= 1
 
 
 def test_an_override_of_getitem_is_honoured_by_get(storage: ForgetfulStorage) -> None:

@@ -1,13 +1,13 @@
 """ForgetfulStorage: values in memory, forgotten when they are too old.
 
-The rule: whoever looks at the storage sees nothing that has outlived its time, because every look first drops
-what has. Items lie in the order of their age, so that costs as much as there is to drop and no more.
+The rule: whoever looks at the storage sees nothing that has outlived its time. Items lie in the order of their age in
+a plain dict (an OrderedDict takes 57 bytes more for each); what is too old is dropped from its front, in one go, when
+a sixty-fourth of a life has passed since the last time.
 """
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from kademlia.storage.interface import IStorage
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WEEK_S = 604_800
+
+#: What is too old is looked for so many times in a life: it is never seen, but takes memory until then.
+CULLS_PER_LIFE = 64
 
 
 class ForgetfulStorage(IStorage):
@@ -32,19 +35,24 @@ class ForgetfulStorage(IStorage):
     def __init__(self, ttl: float = WEEK_S, clock: Callable[[], float] = time.monotonic) -> None:
         if not ttl >= 0:
             raise ValueError(f"ttl is the seconds a value is kept, 0 or more, not {ttl!r}")
-        self.data: OrderedDict[bytes, tuple[float, Any]] = OrderedDict()
+        self.data: dict[bytes, tuple[float, Any]] = {}
         self.ttl = ttl
         self.clock = clock
+        self._cull_at = clock() + ttl
 
     def __setitem__(self, key: bytes, value: Any) -> None:
         """Set a key to the given value, as new as can be."""
-        self.data[key] = (self.clock(), value)
-        self.data.move_to_end(key)
-        self.cull()
+        now = self.clock()
+        self.data.pop(key, None)  # to the end
+        self.data[key] = (now, value)
+        if now >= self._cull_at:
+            self.cull()
 
     def __getitem__(self, key: bytes) -> Any:
         """Get the value of a key. KeyError if there is none, or it is too old."""
-        self.cull()
+        now = self.clock()
+        if now >= self._cull_at or self.data[key][0] <= now - self.ttl:
+            self.cull()
         return self.data[key][1]
 
     def get(self, key: bytes, default: Any = None) -> Any:
@@ -58,7 +66,8 @@ class ForgetfulStorage(IStorage):
             The value, or the default.
         """
         if key not in self.data:  # most requests miss, and an exception takes longer than the rest
-            self.cull()
+            if self.clock() >= self._cull_at:
+                self.cull()
             return default
         try:
             return self[key]
@@ -67,13 +76,16 @@ class ForgetfulStorage(IStorage):
 
     def cull(self) -> None:
         """Drop everything that has outlived its time."""
-        latest_dropped = self.clock() - self.ttl
-        data = self.data
-        while data:
-            oldest = next(iter(data))
-            if data[oldest][0] > latest_dropped:
-                return
-            del data[oldest]
+        now = self.clock()
+        latest_dropped = now - self.ttl
+        dropped = []
+        for key, (birthday, _value) in self.data.items():
+            if birthday > latest_dropped:
+                break
+            dropped.append(key)
+        for key in dropped:
+            del self.data[key]
+        self._cull_at = now + self.ttl / CULLS_PER_LIFE
 
     def iter_older_than(self, seconds_old: float) -> list[tuple[bytes, Any]]:
         """List what was set a given time ago or earlier, the oldest first. It drops nothing.
