@@ -9,21 +9,25 @@ ARGS =
 VENV = .venv
 PY = $(VENV)/bin/python
 PEER = .peers/kademlia-2.2.3
+CPP_PEERS = .peers/cpp
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format docs clean
+.PHONY: help demo test bench lint format docs clean
 # Two installs into one environment must not run side by side.
 .NOTPARALLEL:
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
-	@echo "Options: ARGS=\"...\" is passed to the demo or to pytest; PYTHON=python3.12 chooses the interpreter."
+	@echo "Options: ARGS=\"...\" is passed to the demo, to pytest or to bench/run.py; PYTHON=python3.12 chooses the interpreter."
 
 demo: $(VENV)/.installed ## a network of 30 nodes on this machine: store, find, kill a third, find again
 	@$(VENV)/bin/kademlia demo $(ARGS)
 
 test: $(VENV)/.installed-dev $(PEER)/.installed ## run every test, real peers of release 2.2.3 included
 	$(PY) -m pytest $(ARGS)
+
+bench: $(VENV)/.installed-bench $(PEER)/.installed $(CPP_PEERS)/.installed ## measure, beside real peers; see bench/
+	$(PY) bench/run.py $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style, types and the directions of imports
 	$(PY) -m ruff check .
@@ -39,7 +43,7 @@ docs: $(VENV)/.installed-dev ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 clean: ## remove everything these targets made, the environments too
-	rm -rf $(VENV) .peers build dist site src/kademlia.egg-info
+	rm -rf $(VENV) .peers build dist site bench/results src/kademlia.egg-info
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -70,9 +74,25 @@ $(VENV)/.installed-dev: $(VENV)/.usable pyproject.toml
 	@$(PY) $(PIP_INSTALL) --editable '.[dev]'
 	@touch $(VENV)/.installed $@
 
+$(VENV)/.installed-bench: $(VENV)/.usable pyproject.toml
+	@echo "installing kademlia and everything to test, check and measure it into $(VENV)"
+	@$(PY) $(PIP_INSTALL) --editable '.[dev,bench]'
+	@touch $(VENV)/.installed $(VENV)/.installed-dev $@
+
 # The published release in an environment of its own: its import name is the same as ours.
 $(PEER)/.installed:
 	$(call usable_venv,$(PEER))
 	@echo "installing the published kademlia 2.2.3 into $(PEER)"
 	@$(PEER)/bin/python $(PIP_INSTALL) kademlia==2.2.3
 	@touch $@
+
+# Peers written in C++. Where one has no wheel for this platform, the benchmarks leave its rows out.
+$(CPP_PEERS)/.installed:
+	$(call usable_venv,$(CPP_PEERS))
+	@complete=yes; \
+	for wheel in libtorrent==2.1.1 opendht==4.4.2; do \
+		echo "installing $$wheel into $(CPP_PEERS)"; \
+		$(CPP_PEERS)/bin/python $(PIP_INSTALL) --only-binary :all: $$wheel || { \
+			complete=no; echo "no wheel of $$wheel could be had: the benchmarks leave its rows out"; }; \
+	done; \
+	if [ $$complete = yes ]; then touch $@; fi

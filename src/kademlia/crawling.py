@@ -240,6 +240,10 @@ class SpiderCrawl(BothSpellings):
         self._advance()
         return self.operation
 
+    def answered_by(self) -> list[Node]:
+        """Return the nodes that answered so far, nearest first, at most k."""
+        return self._lookup.closest()
+
     # -- what the calls tell (engine.calls.Asker) ------------------------------------------------------------------
 
     def settled(self, node: Node, happened: bool, result: object) -> None:

@@ -8,12 +8,14 @@ Wrong arguments raise in the call itself.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kademlia.arguments import check_dht_value_type, check_id, check_port, check_positive, check_value, checked_address
 from kademlia.drivers import choice
 from kademlia.drivers.chance import random_id
+from kademlia.engine.batch import Batch, Item
 from kademlia.engine.operation import Operation, finished, gathered
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.stats import Stats
@@ -264,6 +266,59 @@ class Server(BothSpellings):
         if not len(protocol.router):
             self._driver.report(f"no known neighbours: {dkey.hex()} is kept on this node only; bootstrap() first")
         return protocol.awaitable(protocol.publish(dkey, value))
+
+    def get_many(self, keys: Iterable[Hashable], on_result: Callable[[Any, Any], object] | None = None) -> Any:
+        """Find the values of many keys: neighbouring keys share what they learn of the network.
+
+        It starts at once, with at most 16 keys under way.
+
+        Args:
+            keys: As for `get`, and hashable.
+            on_result: Called with each key and its value as it is found, or None.
+
+        Returns:
+            What ends with a dict of key: value, None where nobody has one. Under asyncio also
+            `async for key, value in server.get_many(keys)`.
+        """
+        protocol = self._ready()
+        targets = [(key, Node(digest(key))) for key in dict.fromkeys(keys)]
+        return self._together([(key, node, partial(protocol.fetch, node.id)) for key, node in targets], on_result)
+
+    def set_many(
+        self,
+        pairs: Mapping[Any, Any] | Iterable[tuple[Hashable, Any]],
+        on_result: Callable[[Any, Any], object] | None = None,
+    ) -> Any:
+        """Store many values, each at the k nodes closest to its key: neighbouring keys share lookups.
+
+        It starts at once, with at most 16 keys under way. On a network of n nodes it takes about 2 n / k lookups
+        however many values there are.
+
+        Args:
+            pairs: A mapping, or (key, value) pairs, of which the last with a key counts; as for `set`.
+            on_result: Called with each key and True or False as it is done.
+
+        Returns:
+            What ends with a dict of key: True if at least one other node accepted the value, else False. Under asyncio
+            also `async for key, stored in server.set_many(pairs)`.
+
+        Raises:
+            TypeError, ValueError: As `set`, for any of the values; then none is stored.
+        """
+        protocol = self._ready()
+        values = dict(pairs)
+        for value in values.values():
+            check_value(value)
+        targets = [(key, Node(digest(key)), value) for key, value in values.items()]
+        if targets and not len(protocol.router):
+            self._driver.report(f"no known neighbours: {len(targets)} values are kept on this node only")
+        return self._together(
+            [(key, node, partial(protocol.publish, node.id, value)) for key, node, value in targets], on_result
+        )
+
+    def _together(self, items: list[Item[Any]], on_result: Callable[[Any, Any], object] | None) -> Any:
+        protocol = self._ready()
+        return protocol.results(Batch(items, protocol.router.ksize, protocol.report, on_result))
 
     def refresh_table(self, interval: float | None = None) -> Any:
         """Look up an id wherever nothing was looked up for an hour, and republish values an hour old (section 2.3).

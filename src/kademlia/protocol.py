@@ -32,6 +32,7 @@ from kademlia.engine.publication import Publication
 from kademlia.engine.records import FOREVER, Records
 from kademlia.engine.stats import Counts, Stats
 from kademlia.engine.straight import Straight
+from kademlia.engine.survey import Survey
 from kademlia.engine.upkeep import Upkeep
 from kademlia.node import Address, Node, stranger
 from kademlia.routing import RoutingTable
@@ -346,20 +347,34 @@ class KademliaProtocol(Hosted, BothSpellings):
         peers = self.contacts.to_ask(target) if peers is None else peers
         return self._begin(NodeSpiderCrawl(self, target, peers, self.router.ksize, self.alpha).start)
 
-    def fetch(self, key: bytes) -> Operation[Any]:
-        """Find the value of a key (20 bytes): here, else on the network; None if nobody has it."""
+    def fetch(self, key: bytes, survey: Survey | None = None) -> Operation[Any]:
+        """Find the value of a key (20 bytes): here, else on the network; None if nobody has it.
+
+        `survey`: what a batch knows of the network, and is told.
+        """
         value = self.storage.get(key, None)
         if value is not None:
             return finished(value)
         target = Node(key)
         self.router.bucket_of(target.long_id).last_updated = self.now
         peers = self.contacts.to_ask(target)
-        return self._begin(ValueSpiderCrawl(self, target, peers, self.router.ksize, self.alpha).start)
+        if survey is not None:
+            peers = peers + self.askable(survey.near(target, self.now))
+        crawl = ValueSpiderCrawl(self, target, peers, self.router.ksize, self.alpha)
+        operation = self._begin(crawl.start)
+        if survey is not None:
+            operation.then(lambda _value: survey.heard(crawl.answered_by(), self.now))
+        return operation
 
-    def publish(self, key: bytes, value: Any) -> Operation[bool]:
-        """Store a value at the k nodes closest to its key; True if at least one other node accepted it."""
+    def publish(self, key: bytes, value: Any, survey: Survey | None = None) -> Operation[bool]:
+        """Store a value at the k nodes closest to its key; True if at least one other node accepted it.
+
+        `survey`: what a batch knows of the network, and is told.
+        """
         rpcudp.check_size("store", (self.source_node.id, key, value))
-        return self._begin(Publication(self, Node(key), value).start)
+        target = Node(key)
+        holders = survey.holders(target, self.now) if survey is not None else None
+        return self._begin(partial(Publication(self, target, value, survey).start, holders))
 
     def replicate(self, key: bytes) -> Operation[bool]:
         """Store a value that we keep at the other holders again; no lookup if the neighbourhood tells them (R27)."""

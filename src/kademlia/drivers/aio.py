@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer, plain_address
+from kademlia.drivers.results import Results
+from kademlia.engine.batch import Batch
 from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.engine.operation import Operation
 from kademlia.node import Address
@@ -181,6 +183,10 @@ class AsyncioDriver(Driver):
         future = self.loop.create_future()
         operation.then(lambda value: None if future.done() else future.set_result(value))
         return future
+
+    def results(self, batch: Batch[Any]) -> Results:
+        """Start a batch; return what can be awaited, or gone through with `async for`."""
+        return Results(self.loop, batch)
 
     def operation(self, awaitable: Any) -> Operation[Any] | None:
         """Return the operation of a coroutine or Future; it ends with its result, or the exception it raised."""

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 from kademlia.drivers.chance import random_bytes
+from kademlia.engine.batch import Batch
 from kademlia.engine.limits import SOFT_TIMEOUT_MIN_S
 from kademlia.engine.operation import Operation
 from kademlia.node import Address
@@ -60,6 +61,10 @@ class Driver(ABC):
 
     @abstractmethod
     def future(self, operation: Operation[Any]) -> Any:
+        """See `engine.host.Host`."""
+
+    @abstractmethod
+    def results(self, batch: Batch[Any]) -> Any:
         """See `engine.host.Host`."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -18,6 +18,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
 from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer
+from kademlia.engine.batch import Batch
 from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.engine.operation import Operation
 from kademlia.log import Logger
@@ -79,6 +80,12 @@ class TwistedDriver(Driver):
         return deferred
 
     future = result
+
+    def results(self, batch: Batch[Any]) -> Deferred[dict[Hashable, Any]]:
+        """Start a batch; return a Deferred for all its results. Cancelling it ends the batch: nothing more is begun."""
+        deferred: Deferred[dict[Hashable, Any]] = Deferred(lambda _: batch.stop())
+        batch.start().then(lambda results: None if deferred.called else deferred.callback(results))
+        return deferred
 
     def operation(self, awaitable: Any) -> Operation[Any] | None:
         """Return the operation of a Deferred or coroutine; it ends with its result, or the exception it raised."""

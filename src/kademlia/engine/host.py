@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from kademlia.engine.batch import Batch
 from kademlia.engine.operation import Operation
 
 
@@ -24,6 +25,9 @@ class Host(Protocol):
 
     def future(self, operation: Operation[Any]) -> Any:
         """Return the same as something that needs no await: a Future, a Deferred, the operation itself."""
+
+    def results(self, batch: Batch[Any]) -> Any:
+        """Start a batch; return what this world awaits for all its results."""
 
     def operation(self, awaitable: Any) -> Operation[Any] | None:
         """Return the operation for a coroutine, Future or Deferred that a program's method gave; None if it is neither.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kademlia.engine.batch import Batch
 from kademlia.engine.forwards import Forwards
 from kademlia.engine.host import Host
 from kademlia.engine.operation import Operation, finished
@@ -46,6 +47,10 @@ class Hosted(Forwards):
     def future(self, operation: Operation[Any]) -> Any:
         """Return what needs no await: a Future, a Deferred, or the operation itself without a host."""
         return operation if self.host is None else self.host.future(operation)
+
+    def results(self, batch: Batch[Any]) -> Any:
+        """Start a batch; return what the world awaits for all its results, or its operation without a host."""
+        return batch.start() if self.host is None else self.host.results(batch)
 
     def awaitable(self, operation: Operation[Any]) -> Any:
         """Return what the world awaits: a coroutine, a Deferred, or the operation itself without a host."""

@@ -89,6 +89,15 @@ LOOKUP_IDS_PER_ADDRESS = 2
 #: Nodes one lookup remembers, in multiples of k: the nearest, so that failures have someone to take their place.
 LOOKUP_NODES_FACTOR = 16
 
+# -- batches -------------------------------------------------------------------------------------------------------
+
+#: Keys of one batch under way at once: with alpha requests each, and k in the burst at the end, a batch takes at most
+#: two thirds of the places for requests in flight.
+BATCH_AT_ONCE = 16
+
+#: What a batch learnt of the network is forgotten after this long: nodes come and go.
+SURVEY_S = 60.0
+
 # -- upkeep --------------------------------------------------------------------------------------------------------
 
 #: Buckets without a lookup for this long are refreshed, values held for this long are republished (R22, R26).

@@ -7,10 +7,11 @@ process. Nothing is drawn from the real world: no time, no sockets, no randomnes
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
 from typing import Any
 
+from kademlia.engine.batch import Batch
 from kademlia.engine.operation import Operation, finished
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.protocol import KademliaProtocol
@@ -154,6 +155,10 @@ class Resident:
         return operation
 
     future = result
+
+    def results(self, batch: Batch[Any]) -> Operation[dict[Hashable, Any]]:
+        """Start a batch; return its operation."""
+        return batch.start()
 
     def operation(self, awaitable: Any) -> Operation[Any] | None:
         """Return the operation that a program's method gave."""
