@@ -10,22 +10,32 @@ import asyncio
 import contextlib
 import inspect
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer, plain_address
+from kademlia.drivers.datagrams import BURST, Datagrams, DatagramSocket
+from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer
 from kademlia.drivers.results import Results
 from kademlia.engine.batch import Batch
-from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.engine.operation import Operation
 from kademlia.node import Address
 from kademlia.protocol import KademliaProtocol
 
-#: Datagrams read in a row before the loop's other work has its turn.
-BURST = 64
-
 #: Bursts read before time-outs are looked at: answers that wait in the buffer are not late.
 BURSTS_BEFORE_TIMEOUTS = 16
+
+
+def datagram_socket(sock: socket.socket) -> DatagramSocket:
+    """Return the quickest way to read and write a bound socket here."""
+    if sock.family == socket.AF_INET and sys.platform == "linux":
+        try:
+            from kademlia.drivers.mmsg import BurstSocket
+        except ImportError:  # a Python without ctypes, a C library without these calls
+            pass
+        else:
+            return BurstSocket(sock)
+    return DatagramSocket(sock)
 
 
 class Transport:
@@ -35,9 +45,9 @@ class Transport:
         self._loop = loop
         self._sock = sock
         self._driver = driver
-        self._closing = False
         self._receive = driver.protocol.receive
-        self._as_engine_sees = None if sock.family == socket.AF_INET else plain_address
+        self._closing = False
+        self.datagrams = datagram_socket(sock)
         loop.add_reader(sock.fileno(), self.drain)
 
     def drain(self) -> bool:
@@ -52,29 +62,18 @@ class Transport:
 
     def _burst(self, now: float) -> bool:
         """Take and answer datagrams with one look at the clock, and nothing in between that can be left out."""
-        receive, recvfrom, sendto, plain = self._receive, self._sock.recvfrom, self._sock.sendto, self._as_engine_sees
-        sent = sent_bytes = unsent = 0
+        receive = self._receive
+        burst = self.datagrams.read()
+        replies = []
         try:
-            for _ in range(BURST):
-                try:
-                    data, address = recvfrom(DATAGRAM_BYTES_MAX)
-                except (BlockingIOError, InterruptedError):
-                    return False
-                except OSError:  # an ICMP error of an earlier datagram, on some systems
-                    continue
-                reply = receive(data, plain(address) if plain else address, now)
+            for data, address in burst:
+                reply = receive(data, address, now)
                 if reply is not None:
-                    try:
-                        sendto(reply, address)
-                        sent += 1
-                        sent_bytes += len(reply)
-                    except OSError:  # a full buffer, or too long
-                        unsent += 1
-                if self._closing:
-                    return False
-            return True
+                    replies.append((reply, address))
         finally:
-            self._driver.sent(sent, sent_bytes, unsent)
+            if replies and not self._closing:
+                self._driver.write(replies)
+        return len(burst) == BURST and not self._closing
 
     def sendto(self, data: bytes, addr: Any = None) -> None:
         """Send a datagram; what a full buffer does not take is lost, as datagrams are."""
@@ -128,7 +127,6 @@ class AsyncioDriver(Driver):
     def __init__(self, protocol: KademliaProtocol, loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__(protocol)
         self._loop = loop
-        self._sendto: Callable[[bytes, Any], Any]  # of the socket, or of the loop's own transport
         self._tasks: set[asyncio.Future[Any]] = set()  # a loop keeps only weak references to its tasks
 
     @property
@@ -150,7 +148,6 @@ class AsyncioDriver(Driver):
         except NotImplementedError:  # this loop has no add_reader
             await self.loop.create_datagram_endpoint(lambda: self.protocol, sock=sock)  # type: ignore[type-var]
         else:
-            self._sendto = sock.sendto
             self.begin(transport, sock.getsockname()[:2])
 
     async def _bound_socket(self, port: int, interface: str) -> socket.socket:
@@ -223,9 +220,16 @@ class AsyncioDriver(Driver):
         ips = [str(address[0]) for *_, address in found]
         return next((ip for ip in ips if self.reaches(ip)), ips[0] if ips else None)
 
+    def write(self, datagrams: Datagrams) -> None:
+        """Send, all at once where that can be done."""
+        if isinstance(self.transport, Transport):
+            self.sent(*self.transport.datagrams.write(datagrams))
+        else:
+            super().write(datagrams)
+
     def _write(self, datagram: bytes, address: Address) -> bool:
         try:
-            self._sendto(datagram, address)
+            self.transport.sendto(datagram, address)
         except (OSError, OverflowError, TypeError):  # a full buffer, no route, too long; a contact without an address
             return False
         return True
@@ -252,7 +256,6 @@ class AsyncioDriver(Driver):
 
     def connection_made(self, transport: Any) -> None:
         """Begin on the loop's own transport."""
-        self._sendto = transport.sendto
         self.begin(transport, transport.get_extra_info("sockname")[:2])
 
     def datagram_received(self, data: bytes, address: Any) -> None:

@@ -143,23 +143,25 @@ class Driver(ABC):
             self.protocol.counts.internal_errors += 1
             raise
         if reply is not None:
-            self._send(reply, address)
+            self.write([(reply, address)])
 
     def wake(self) -> None:
         """Send what the engine wants sent and arm the timer for its next deadline."""
         if self.transport is None:
             return
-        for datagram, address in self.protocol.take_outbox():
-            self._send(datagram, address)
+        if outbox := self.protocol.take_outbox():
+            self.write(outbox)
         self._arm()
 
-    def _send(self, datagram: bytes, address: Address) -> None:
-        if self._maps_v4 and ":" not in address[0]:
-            address = ("::ffff:" + address[0], address[1])
-        if self.transport is not None and self._write(datagram, address):
-            self.sent(1, len(datagram), 0)
-        else:
-            self.sent(0, 0, 1)
+    def write(self, datagrams: list[tuple[bytes, Address]]) -> None:
+        """Send datagrams, one by one."""
+        for datagram, address in datagrams:
+            if self._maps_v4 and ":" not in address[0]:
+                address = ("::ffff:" + address[0], address[1])  # noqa: PLW2901  # the same one, spelt otherwise
+            if self.transport is not None and self._write(datagram, address):
+                self.sent(1, len(datagram), 0)
+            else:
+                self.sent(0, 0, 1)
 
     def sent(self, datagrams: int, size: int, unsent: int) -> None:
         """Count what went to the socket, in datagrams and bytes, and what it would not take."""
