@@ -1,14 +1,15 @@
 """The same socket on Linux, with one system call for a whole burst: recvmmsg(2) and sendmmsg(2), through ctypes.
 
-A call into the kernel and back is a fifth of what a request costs (docs/performance.md), and the empty read that ends
-every burst falls away. Addresses travel as the kernel writes them: the eight bytes of a sockaddr_in that matter, read
-as one number. Nothing depends on this file: without it, or elsewhere, `drivers.datagrams` does the same.
+It takes a fifth off what a request costs (docs/performance.md), and the empty read that ends every burst falls away.
+Addresses travel as the kernel writes them: the eight bytes of a sockaddr_in that matter, as one number. Nothing depends
+on this file: without it, or elsewhere, `drivers.datagrams` does the same.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import socket
 import sys
 import threading
@@ -17,9 +18,6 @@ from typing import Any
 from kademlia.drivers.datagrams import BURST, Datagrams, DatagramSocket
 from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.node import Address
-
-#: Longer datagrams are sent one by one: nearly all are answers with k contacts, of about 800 bytes.
-SENT_BYTES_MAX = 2048
 
 #: Addresses whose kernel form is remembered; about 250 bytes each. All are forgotten when there are more.
 ADDRESSES_MAX = 4096
@@ -56,42 +54,51 @@ class MMsgHdr(ctypes.Structure):
 
 HEADER_BYTES = ctypes.sizeof(MMsgHdr)
 
+#: A received datagram's place; a UDP datagram is shorter.
+ROOM_BYTES = DATAGRAM_BYTES_MAX + 1
+
+#: Where the bytes of a bytes object begin, counted from the object, which in CPython lies at its id.
+_BYTES_BEGIN = bytes.__basicsize__ - 1
+
 _FAMILY = socket.AF_INET.to_bytes(2, sys.byteorder)
 _NOTHING = (errno.EAGAIN, errno.EINTR)
 
 
-class Slots:
-    """Memory for a burst of datagrams, each with its address."""
+class Headers:
+    """A burst of message headers, each with room for an address and pointing to one piece of memory.
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._data = ctypes.create_string_buffer(BURST * size)
+    What changes from burst to burst is seen as numbers: setting a field of a Structure takes five times as long.
+    """
+
+    def __init__(self) -> None:
         self._names = ctypes.create_string_buffer(BURST * SOCKADDR_BYTES)
         self._iovs = (IoVec * BURST)()
-        self.headers = (MMsgHdr * BURST)()
-        for index, (iov, header) in enumerate(zip(self._iovs, self.headers, strict=True)):
-            iov.base = ctypes.addressof(self._data) + index * size
-            iov.len = size
+        self._headers = (MMsgHdr * BURST)()
+        for index, header in enumerate(self._headers):
             message = header.message
             message.name = ctypes.addressof(self._names) + index * SOCKADDR_BYTES
             message.name_len = SOCKADDR_BYTES
             message.iov = ctypes.addressof(self._iovs) + index * ctypes.sizeof(IoVec)
             message.iov_len = 1
-        self.headers_at = ctypes.addressof(self.headers)
-        # What changes from burst to burst, seen as numbers: setting a field of a Structure takes five times as long.
-        self.data = memoryview(self._data).cast("B")
-        self.addresses = memoryview(self._names).cast("B").cast("Q")[::2]
-        self.capacities = memoryview(self._iovs).cast("B").cast("L")[1::2]
-        lengths = memoryview(self.headers).cast("B").cast("I")
-        self.lengths = lengths[MMsgHdr.len.offset // 4 :: HEADER_BYTES // 4]
+        self.at = ctypes.addressof(self._headers)
+        self.addresses = memoryview(self._names).cast("B").cast("Q")[:: SOCKADDR_BYTES // 8]
+        vectors = memoryview(self._iovs).cast("B").cast("L")
+        self.bases, self.sizes = vectors[::2], vectors[1::2]
+        self.lengths = memoryview(self._headers).cast("B").cast("I")[MMsgHdr.len.offset // 4 :: HEADER_BYTES // 4]
 
 
 class Memory(threading.local):
-    """The slots that all sockets of a thread share: nothing stays in them."""
+    """What all sockets of a thread share: nothing stays in it."""
 
     def __init__(self) -> None:
-        self.received = Slots(DATAGRAM_BYTES_MAX + 1)
-        self.sent = Slots(SENT_BYTES_MAX)
+        self.sent = Headers()
+        self.received = Headers()
+        room = mmap.mmap(-1, BURST * ROOM_BYTES)  # of its 4 MB only the pages that were written to take memory
+        self.room = memoryview(room)
+        at = ctypes.addressof(ctypes.c_char.from_buffer(room))
+        for index in range(BURST):
+            self.received.bases[index] = at + index * ROOM_BYTES
+            self.received.sizes[index] = ROOM_BYTES
 
 
 class BurstSocket(DatagramSocket):
@@ -105,57 +112,48 @@ class BurstSocket(DatagramSocket):
 
     def read(self) -> Datagrams:
         """Return what came, at most a burst; if it is less, nothing more is waiting."""
-        slots = _memory.received
-        count = _libc.recvmmsg(self._fd, slots.headers_at, BURST, socket.MSG_DONTWAIT, None)
+        headers = _memory.received
+        count = _libc.recvmmsg(self._fd, headers.at, BURST, socket.MSG_DONTWAIT, None)
         if count < 0:
             if ctypes.get_errno() in _NOTHING:
                 return []
             return super().read()  # an ICMP error of an earlier datagram: one by one it is passed over
         datagrams: Datagrams = []
-        data, known, start = slots.data, self._addresses, 0
-        for length, number in zip(slots.lengths[:count].tolist(), slots.addresses[:count].tolist(), strict=True):
+        room, known, start = _memory.room, self._addresses, 0
+        for length, number in zip(headers.lengths[:count].tolist(), headers.addresses[:count].tolist(), strict=True):
             address = known.get(number) or self._remember(number, _address(number))
-            datagrams.append((data[start : start + length].tobytes(), address))
-            start += slots.size
+            datagrams.append((room[start : start + length].tobytes(), address))
+            start += ROOM_BYTES
         return datagrams
 
     def write(self, datagrams: Datagrams) -> tuple[int, int, int]:
         """Send; return how many the socket took, their bytes, and how many it did not take."""
         if len(datagrams) == 1:
             return super().write(datagrams)
-        burst, others = [], []
-        for datagram, address in datagrams:
-            number = self._numbers.get(address) or self._number(address)
-            if number and len(datagram) <= SENT_BYTES_MAX:
-                burst.append((datagram, number))
-            else:
-                others.append((datagram, address))
-        sent, sent_bytes, _ = super().write(others)
-        for start in range(0, len(burst), BURST):
-            took, took_bytes = self._send(burst[start : start + BURST])
-            sent, sent_bytes = sent + took, sent_bytes + took_bytes
+        sent = sent_bytes = 0
+        for start in range(0, len(datagrams), BURST):
+            burst = datagrams[start : start + BURST]
+            refused = self._send(burst)
+            sent += len(burst) - len(refused)
+            sent_bytes += sum([len(datagram) for datagram, _ in burst]) - sum([len(burst[i][0]) for i in refused])
         return sent, sent_bytes, len(datagrams) - sent
 
-    def _send(self, burst: list[tuple[bytes, int]]) -> tuple[int, int]:
-        """Send at most a burst; return how many the socket took, and their bytes."""
-        slots = _memory.sent
-        data, capacities, addresses, start, size = slots.data, slots.capacities, slots.addresses, 0, 0
-        for index, (datagram, number) in enumerate(burst):
-            length = len(datagram)
-            data[start : start + length] = datagram
-            capacities[index] = length
-            addresses[index] = number
-            start += slots.size
-            size += length
-        done = refused = 0
+    def _send(self, burst: Datagrams) -> list[int]:
+        """Send at most a burst, straight from the memory of the bytes objects; return which the socket did not take."""
+        headers = _memory.sent
+        bases, sizes, addresses, numbers = headers.bases, headers.sizes, headers.addresses, self._numbers
+        for index, (datagram, address) in enumerate(burst):
+            bases[index] = id(datagram) + _BYTES_BEGIN
+            sizes[index] = len(datagram)
+            addresses[index] = numbers.get(address) or self._number(address)
+        done, refused = 0, []
         while done < len(burst):
-            at = slots.headers_at + done * HEADER_BYTES
+            at = headers.at + done * HEADER_BYTES
             took = _libc.sendmmsg(self._fd, at, len(burst) - done, socket.MSG_DONTWAIT)
-            if took <= 0:  # the first of them failed: a full buffer, no route
-                refused += 1
-                size -= len(burst[done][0])
+            if took <= 0:  # the first of them failed: a full buffer, no route, no address
+                refused.append(done)
             done += max(took, 1)
-        return len(burst) - refused, size
+        return refused
 
     def _number(self, address: Address) -> int:
         """Return an address as the kernel writes it; 0 if it is none of IPv4."""
@@ -185,8 +183,10 @@ def _library() -> Any:
     """Return the C library.
 
     Raises:
-        ImportError: It has no such calls.
+        ImportError: It has no such calls, or this is not CPython.
     """
+    if sys.implementation.name != "cpython":
+        raise ImportError("the id of an object is not where it lies")
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.recvmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
