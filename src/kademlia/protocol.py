@@ -42,6 +42,7 @@ from kademlia.wire import rpcudp
 
 _DATAGRAM_BYTES_MIN = rpcudp.DATAGRAM_BYTES_MIN
 _REQUEST = rpcudp.REQUEST
+_VERIFIED_S = limits.VERIFIED_S
 _RESPONSE = rpcudp.RESPONSE
 
 
@@ -109,7 +110,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         counts.received += 1
         counts.received_bytes += len(data)
         record = self.records.known(address) or self.records.of(address)
-        verified = record.bucket is not None or now < record.verified_until
+        verified = record.bucket is not None or now < record.proved_at + _VERIFIED_S
         if not verified:
             record.credit += len(data)
         if len(data) >= _DATAGRAM_BYTES_MIN:

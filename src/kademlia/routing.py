@@ -12,7 +12,6 @@ The table schedules nothing: whom to ping and whom to give up is the engine's to
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator
 from itertools import chain
 
@@ -77,8 +76,8 @@ class KBucket(BothSpellings):
         self.max_replacement_nodes = ksize * replacementNodeFactor
         self.clock = clock
         self.changes = Changes()
-        self.nodes: OrderedDict[bytes, Node] = OrderedDict()
-        self.replacement_nodes: OrderedDict[bytes, Node] = OrderedDict()
+        self.nodes: dict[bytes, Node] = {}
+        self.replacement_nodes: dict[bytes, Node] = {}
         self.last_updated = clock()
 
     @property
@@ -91,7 +90,7 @@ class KBucket(BothSpellings):
         self.last_updated = value
 
     @property
-    def replacementNodes(self) -> OrderedDict[bytes, Node]:
+    def replacementNodes(self) -> dict[bytes, Node]:
         """The documented spelling of `replacement_nodes`."""
         return self.replacement_nodes
 
@@ -140,15 +139,14 @@ class KBucket(BothSpellings):
             True if it is among the contacts now, False if the bucket is full (section 4.1).
         """
         if node.id in self.nodes or len(self.nodes) < self.ksize:
-            self.changes.count += self.nodes.get(node.id) is not node
+            self.changes.count += self.nodes.pop(node.id, None) is not node
             self.nodes[node.id] = node
-            self.nodes.move_to_end(node.id)
             self.replacement_nodes.pop(node.id, None)
             return True
+        self.replacement_nodes.pop(node.id, None)
         self.replacement_nodes[node.id] = node
-        self.replacement_nodes.move_to_end(node.id)
         while len(self.replacement_nodes) > self.max_replacement_nodes:
-            self.replacement_nodes.popitem(last=False)
+            del self.replacement_nodes[next(iter(self.replacement_nodes))]
         return False
 
     addNode = add_node
@@ -392,13 +390,11 @@ class RoutingTable(BothSpellings):
         long_id = target.long_id
         found: list[Node] = []
         for bucket in self._nearest_first(long_id):
-            fit = [
+            found += [
                 node
-                for node in bucket.nodes.values()
-                if node.id not in skip and node.long_id != long_id and node.address != exclude
+                for node in sorted(bucket.nodes.values(), key=lambda node: node.long_id ^ long_id)
+                if node.long_id != long_id and node.id not in skip and node.address != exclude
             ]
-            fit.sort(key=lambda node: node.long_id ^ long_id)
-            found += fit
             if len(found) >= k:
                 return found[:k]
         return found

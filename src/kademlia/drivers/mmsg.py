@@ -88,11 +88,13 @@ class Headers:
 
 
 class Memory(threading.local):
-    """What all sockets of a thread share: nothing stays in it."""
+    """What all sockets of a thread share: nothing of a datagram stays in it."""
 
     def __init__(self) -> None:
         self.sent = Headers()
         self.received = Headers()
+        self.addresses: dict[int, Address] = {}
+        self.numbers: dict[Address, int] = {}
         room = mmap.mmap(-1, BURST * ROOM_BYTES)  # of its 4 MB only the pages that were written to take memory
         self.room = memoryview(room)
         at = ctypes.addressof(ctypes.c_char.from_buffer(room))
@@ -107,8 +109,6 @@ class BurstSocket(DatagramSocket):
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self._fd = sock.fileno()
-        self._addresses: dict[int, Address] = {}
-        self._numbers: dict[Address, int] = {}
 
     def read(self) -> Datagrams:
         """Return what came, at most a burst; if it is less, nothing more is waiting."""
@@ -119,9 +119,9 @@ class BurstSocket(DatagramSocket):
                 return []
             return super().read()  # an ICMP error of an earlier datagram: one by one it is passed over
         datagrams: Datagrams = []
-        room, known, start = _memory.room, self._addresses, 0
+        room, known, start = _memory.room, _memory.addresses, 0
         for length, number in zip(headers.lengths[:count].tolist(), headers.addresses[:count].tolist(), strict=True):
-            address = known.get(number) or self._remember(number, _address(number))
+            address = known.get(number) or _remember(number, _address(number))
             datagrams.append((room[start : start + length].tobytes(), address))
             start += ROOM_BYTES
         return datagrams
@@ -141,11 +141,11 @@ class BurstSocket(DatagramSocket):
     def _send(self, burst: Datagrams) -> list[int]:
         """Send at most a burst, straight from the memory of the bytes objects; return which the socket did not take."""
         headers = _memory.sent
-        bases, sizes, addresses, numbers = headers.bases, headers.sizes, headers.addresses, self._numbers
+        bases, sizes, addresses, numbers = headers.bases, headers.sizes, headers.addresses, _memory.numbers
         for index, (datagram, address) in enumerate(burst):
             bases[index] = id(datagram) + _BYTES_BEGIN
             sizes[index] = len(datagram)
-            addresses[index] = numbers.get(address) or self._number(address)
+            addresses[index] = numbers.get(address) or _number(address)
         done, refused = 0, []
         while done < len(burst):
             at = headers.at + done * HEADER_BYTES
@@ -155,28 +155,31 @@ class BurstSocket(DatagramSocket):
             done += max(took, 1)
         return refused
 
-    def _number(self, address: Address) -> int:
-        """Return an address as the kernel writes it; 0 if it is none of IPv4."""
-        try:
-            raw = _FAMILY + address[1].to_bytes(2, "big") + socket.inet_aton(address[0])
-        except (OSError, OverflowError, TypeError, AttributeError):
-            return 0
-        number = int.from_bytes(raw, sys.byteorder)
-        self._remember(number, address)
-        return number
 
-    def _remember(self, number: int, address: Address) -> Address:
-        if len(self._addresses) >= ADDRESSES_MAX:
-            self._addresses.clear()
-            self._numbers.clear()
-        self._addresses[number] = address
-        self._numbers[address] = number
-        return address
+def _number(address: Address) -> int:
+    """Return an address as the kernel writes it; 0 if it is none of IPv4."""
+    try:
+        raw = _FAMILY + address[1].to_bytes(2, "big") + socket.inet_aton(address[0])
+    except (OSError, OverflowError, TypeError, AttributeError):
+        return 0
+    number = int.from_bytes(raw, sys.byteorder)
+    _remember(number, address)
+    return number
 
 
 def _address(number: int) -> Address:
     raw = number.to_bytes(8, sys.byteorder)
     return socket.inet_ntoa(raw[4:]), int.from_bytes(raw[2:4], "big")
+
+
+def _remember(number: int, address: Address) -> Address:
+    addresses, numbers = _memory.addresses, _memory.numbers
+    if len(addresses) >= ADDRESSES_MAX:
+        addresses.clear()
+        numbers.clear()
+    addresses[number] = address
+    numbers[address] = number
+    return address
 
 
 def _library() -> Any:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
 
 
+_MARK = trailer.MARK[0]
+
+
 class Asking:
     """The side of a node that asks; `base` is the class whose call_* methods are ours."""
 
@@ -31,6 +34,7 @@ class Asking:
             name: overrides(kind, base, name)
             for name in ("call_ping", "call_find_node", "call_find_value", "call_store", "handle_call_response")
         }
+        self._tells_program = self._by_program["handle_call_response"]
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -122,7 +126,14 @@ class Asking:
             self._counts.unmatched += 1
             return
         self._counts.replies += 1
-        understood, result, hints = self._decoded(data)
+        if data[-1] == _MARK:
+            understood, result, hints = self._decoded(data)
+        else:
+            try:
+                understood, result, hints = True, rpcudp.decode(data[rpcudp.HEADER_BYTES :]), None
+            except rpcudp.DECODE_ERRORS:
+                self._counts.wrong_replies += 1
+                understood, result, hints = False, None, None
         told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID) if hints else None
         if told_id is not None and (not rpcudp.is_id(told_id) or told_id == self._protocol.source_node.id):
             told_id = None
@@ -148,7 +159,7 @@ class Asking:
         call.asker.settled(call.node, False, self._protocol.source_node)
 
     def _decoded(self, data: bytes) -> tuple[bool, Any, trailer.Trailer | None]:
-        """Return whether an answer could be decoded, the answer, and its trailer."""
+        """Return whether an answer that seems to have a trailer could be decoded, the answer, and the trailer."""
         for datagram, hints in trailer.readings(data):
             try:
                 return True, rpcudp.decode(datagram[rpcudp.HEADER_BYTES :]), hints
@@ -160,6 +171,6 @@ class Asking:
     def _settle(self, call: Call, happened: bool, result: object) -> None:
         if not happened:
             result = None
-        if self._by_program["handle_call_response"] and len(call.node.id) == ID_BYTES:
+        if self._tells_program and len(call.node.id) == ID_BYTES:
             happened, result = self._protocol.handle_call_response((happened, result), call.node)
         call.asker.settled(call.node, happened, result)

@@ -84,7 +84,7 @@ class Contacts:
 
     def answered(self, record: Record, node_id: bytes | None, asked: Node | None, now: float) -> None:
         """Learn that an address answered us, and the id it gave, if it gave one."""
-        record.verified_until = now + limits.VERIFIED_S
+        record.proved_at = now
         record.credit = 0  # nobody is to find it who gets this address afterwards
         record.requests = 0
         if node_id is not None and (record.node is None or record.node.id != node_id):
@@ -142,7 +142,7 @@ class Contacts:
             record.bucket = bucket
             self._unflag(node)
             self._moved.pop(node.id, None)
-            bucket.nodes.move_to_end(node.id)
+            bucket.nodes[node.id] = bucket.nodes.pop(node.id)
         elif node.id not in self._moved:
             self._moved[node.id] = record
             old = self._records.of(known.address)
@@ -163,7 +163,7 @@ class Contacts:
         for node in nodes:
             if self._router.add_contact(node):
                 record = self._records.of(node.address)
-                record.strikes = max(record.strikes, 1)
+                record.doubted()
                 record.bucket = self._router.bucket_of(node.long_id)
                 self._flag(node)
                 heappush(self._suspects, (NEVER, node.long_id, record))
@@ -187,19 +187,20 @@ class Contacts:
         """Take note that a node was heard, without a look at the table where it is known to be or to have no room."""
         link = self.link
         link.heard_at = record.heard_at = now
-        if link.in_doubt or record.strikes:
+        if link.in_doubt or record.lapse is not None:
             self._heard(record, now)
         bucket = record.bucket
         if bucket is not None and bucket.nodes.get(node.id) is node and not self._moved:
-            bucket.nodes.move_to_end(node.id)
+            bucket.nodes[node.id] = bucket.nodes.pop(node.id)  # to the tail
         elif bucket is not None or now >= record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
             self.seen(record, now)
 
     def _heard(self, record: Record, now: float) -> None:
         self.link.heard(now)
         record.heard_at = now
-        if record.strikes:
+        if record.lapse is not None:
             self._forgive(record)
+            record.lapse = None
 
     def _forgive(self, record: Record) -> None:
         record.forgiven()

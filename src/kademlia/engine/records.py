@@ -21,8 +21,22 @@ NEVER = float("-inf")
 FOREVER = float("inf")
 
 
+class Lapse:
+    """What an address owes us: calls it did not answer. Most have none."""
+
+    __slots__ = ("at", "strikes", "until")
+
+    def __init__(self) -> None:
+        self.strikes = 0  # calls in a row it did not answer
+        self.at = NEVER  # when the last of them was counted
+        self.until = NEVER  # it is not asked before then
+
+
 class Record:
-    """One address: credit, verification, round-trip time, strikes. The node there, if we know it, is `node`."""
+    """One address: credit, verification, round-trip time, strikes. The node there, if we know it, is `node`.
+
+    What is the same for most has no object of its own: with its node a contact takes under 600 bytes.
+    """
 
     __slots__ = (
         "address",
@@ -31,16 +45,14 @@ class Record:
         "credit",
         "ephemeral",
         "heard_at",
-        "locked_until",
+        "lapse",
         "node",
         "pinged",
+        "proved_at",
         "replacement_noted_at",
         "requests",
-        "strikes",
-        "struck_at",
-        "trip",
-        "trip_variance",
-        "verified_until",
+        "trip_ms",
+        "trip_variance_ms",
     )
 
     def __init__(self, address: Address) -> None:
@@ -49,47 +61,71 @@ class Record:
         self.bucket: KBucket | None = None  # of the routing table, where that node is, or was when we last looked
         self.ephemeral = False  # it said that it will not stay
         self.credit = 0  # bytes that came minus bytes sent
-        self.verified_until = NEVER
+        self.proved_at = NEVER  # when it last answered a request of ours
         self.heard_at = NEVER  # when its last answer or verified request came
         self.requests = 0  # since it was last pinged, while unverified
         self.pinged = False  # a ping of ours, asking who it is, is under way
         self.calls = 0  # requests of ours under way to it
-        self.trip = 0.0  # smoothed round-trip time in seconds, 0 until measured
-        self.trip_variance = 0.0
-        self.strikes = 0  # calls in a row it did not answer
-        self.struck_at = NEVER  # when the last of them was counted
-        self.locked_until = NEVER  # it is not asked before then
+        self.trip_ms = 0  # smoothed round-trip time, 0 until measured; whole numbers, of which Python keeps up to 256
+        self.trip_variance_ms = 0
+        self.lapse: Lapse | None = None
         self.replacement_noted_at = NEVER
 
     def verified(self, now: float) -> bool:
         """Return whether the address proved within the last ten minutes, or by being a contact, that it is real."""
-        return self.bucket is not None or now < self.verified_until
+        return self.bucket is not None or now < self.proved_at + limits.VERIFIED_S
 
     def soft_timeout(self) -> float:
         """Return how long an answer is waited for before the next node is asked: srtt + 4 var (RFC 6298)."""
-        if not self.trip:
+        if not self.trip_ms:
             return limits.SOFT_TIMEOUT_UNKNOWN_S
-        return min(max(self.trip + 4 * self.trip_variance, limits.SOFT_TIMEOUT_MIN_S), limits.SOFT_TIMEOUT_MAX_S)
+        seconds = (self.trip_ms + 4 * self.trip_variance_ms) / 1000
+        if seconds < limits.SOFT_TIMEOUT_MIN_S:  # as on every quick network
+            return limits.SOFT_TIMEOUT_MIN_S
+        return min(seconds, limits.SOFT_TIMEOUT_MAX_S)
 
     def measured(self, trip: float) -> None:
-        """Take a round trip into account (RFC 6298, section 2)."""
-        if not self.trip:
-            self.trip, self.trip_variance = trip, trip / 2
-        else:
-            self.trip_variance += (abs(self.trip - trip) - self.trip_variance) / 4
-            self.trip += (trip - self.trip) / 8
+        """Take a round trip, in seconds, into account (RFC 6298, section 2; its clock ticks in milliseconds)."""
+        trip_ms = int(trip * 1000) + 1
+        if not self.trip_ms:
+            self.trip_ms, self.trip_variance_ms = trip_ms, trip_ms // 2
+        elif trip_ms != self.trip_ms or self.trip_variance_ms:
+            self.trip_variance_ms += (abs(self.trip_ms - trip_ms) - self.trip_variance_ms) // 4
+            self.trip_ms += (trip_ms - self.trip_ms) // 8
+
+    @property
+    def strikes(self) -> int:
+        """Calls in a row it did not answer."""
+        return self.lapse.strikes if self.lapse is not None else 0
+
+    @property
+    def struck_at(self) -> float:
+        """When the last strike was counted."""
+        return self.lapse.at if self.lapse is not None else NEVER
+
+    @property
+    def locked_until(self) -> float:
+        """When it may be asked again."""
+        return self.lapse.until if self.lapse is not None else NEVER
 
     def struck(self, now: float, *, counts: bool) -> None:
         """Take note of a call without an answer: the address rests for a time that doubles with each strike (R30)."""
-        self.strikes += counts
-        self.struck_at = now
-        lock = min(limits.LOCK_MIN_S * 2 ** min(max(self.strikes - 1, 0), 16), limits.LOCK_MAX_S)
-        self.locked_until = now + lock
+        lapse = self.lapse = self.lapse or Lapse()
+        lapse.strikes += counts
+        lapse.at = now
+        rest = min(limits.LOCK_MIN_S * 2 ** min(max(lapse.strikes - 1, 0), 16), limits.LOCK_MAX_S)
+        lapse.until = now + rest
+
+    def doubted(self) -> None:
+        """Take it for silent until it is heard, without a rest."""
+        self.lapse = self.lapse or Lapse()
+        self.lapse.strikes = max(self.lapse.strikes, 1)
 
     def forgiven(self) -> None:
-        """Forget all strikes: it was heard, or the fault was ours."""
-        self.strikes = 0
-        self.locked_until = NEVER
+        """Forget all strikes, the fault was ours; what was sent before the last one still does not count again."""
+        if self.lapse is not None:
+            self.lapse.strikes = 0
+            self.lapse.until = NEVER
 
     def disposable(self) -> bool:
         """Return whether nothing is lost but a credit and a verification if this record is forgotten."""

@@ -59,7 +59,7 @@ class Straight:
 
     def reply(self, data: bytes, record: Record, now: float) -> bytes | None:
         """Return the answer's datagram to a request of a verified address, or None where more care is needed."""
-        if len(data) < rpcudp.PING_BYTES:
+        if len(data) < rpcudp.PING_BYTES or record.ephemeral:  # it may want to stay now: nothing says otherwise
             return None
         start, id_at, answer = self._forms.get(data[_NAME_AT], _NO_FORM)
         id_end = id_at + ID_BYTES

@@ -34,7 +34,7 @@ class Circle:
     __slots__ = ("buckets", "certain", "ksize", "nodes", "others", "rings", "shift", "wanting")
 
     def __init__(self, buckets: list[KBucket], rings: list[list[Node]], ksize: int) -> None:
-        self.buckets = buckets  # all that it was drawn from
+        self.buckets = buckets  # whose contacts may be in the answer
         self.nodes = buckets[0].nodes  # of the bucket itself
         self.rings = rings
         self.ksize = ksize
@@ -112,8 +112,12 @@ class Telling:
         if circle is None:
             ksize = self._router.ksize
             return rpcudp.contacts_body(self._router.closest(Node(key), ksize, record.address, self._failing))
-        if record.bucket in circle.buckets or key in circle.nodes:
+        node = record.node
+        if node is None or key in circle.nodes:
             return circle.told_without(key, record.address)
+        for bucket in circle.buckets:
+            if node.id in bucket.nodes:
+                return circle.told_without(key, record.address)
         return circle.told(key) if circle.wanting else circle.certain
 
     def _forget(self) -> None:
@@ -136,7 +140,8 @@ class Telling:
             told = [node for bucket in ring for node in bucket.nodes.values() if node.id not in self._failing]
             if len(told) > BOUNDARY_FACTOR * ksize:
                 return None
-            buckets += ring
+            if count < ksize:
+                buckets += ring
             rings.append(told)
             count += len(told)
             if count >= ksize + 2:
