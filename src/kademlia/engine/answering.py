@@ -114,8 +114,10 @@ class Answering:
         return None
 
     def _by_program(self, name: str, rpc: Rpc) -> bool:
-        """Return whether code of a program's own answers, which may raise: its method, or its storage."""
-        return rpc.own or (name in USING_STORAGE and not self._storage_is_ours)
+        """Return whether code of a program's own answers, which may raise: its method, storage, or find_node."""
+        if name in USING_STORAGE and not self._storage_is_ours:
+            return True
+        return rpc.own or (name == "find_value" and self._rpcs["find_node"].own)
 
     def _answer_by_program(
         self,
