@@ -34,6 +34,9 @@ OPERATIONS = 400
 OPERATIONS_QUICK = 80
 OPERATIONS_WARMING_UP = 80
 
+#: The same where a network is to be at rest, in which all 100 nodes have met: newcomers are handed values.
+OPERATIONS_UNTIL_REST = 800
+
 #: Nodes that join, and nodes that join in a hurry; more rounds than these tell nothing new.
 JOINING = 1000
 JOINING_QUICK = 200
@@ -128,11 +131,11 @@ def operations(quick: bool) -> dict[str, Rounds]:
     return {"set": Rounds(count), "get": Rounds(count)}
 
 
-def warm_up(*both: Network) -> None:
+def warm_up(ours: Network, theirs: Network, count: int) -> None:
     """Do in each network what will be measured."""
-    for network in both:
-        network.do("set", seed=-1, count=OPERATIONS_WARMING_UP)
-        network.do("get", seed=-1, count=OPERATIONS_WARMING_UP)
+    for network in (ours, theirs):
+        network.do("set", seed=-1, count=count)
+        network.do("get", seed=-1, count=count)
 
 
 def one_round(ours: Network, theirs: Network, done: dict[str, Rounds], seed: int) -> None:
@@ -156,7 +159,7 @@ def beside_published(python: str, rounds: int, quick: bool) -> list[Comparison]:
     with Network(sys.executable, "nodes.py", *size) as ours, Network(python, "nodes.py", *size) as theirs:
         ours.do("join")
         theirs.do("join")
-        warm_up(ours, theirs)
+        warm_up(ours, theirs, OPERATIONS_UNTIL_REST)
         for seed in range(rounds):
             one_round(ours, theirs, done, seed)
         requests = [network.do("count", seed=-2, count=OPERATIONS_QUICK) for network in (ours, theirs)]
@@ -191,7 +194,7 @@ def beside_cpp(python: str, rounds: int, quick: bool) -> list[Comparison]:
         with Network(sys.executable, "nodes.py", 50, 8) as ours, Network(python, "opendht_nodes.py", 50) as theirs:
             ours.do("join")
             theirs.do("settle")
-            warm_up(ours, theirs)
+            warm_up(ours, theirs, OPERATIONS_WARMING_UP)
             one_round(ours, theirs, done, seed)
     rows = []
     for what, must, aim in (("set", 0.7, 0.45), ("get", 0.2, 0.12)):

@@ -15,7 +15,7 @@ from kademlia.engine import limits
 from kademlia.engine.operation import Operation
 from kademlia.engine.records import FOREVER, NEVER
 from kademlia.node import Node
-from kademlia.storage import pairs
+from kademlia.storage import ForgetfulStorage, pairs
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
@@ -33,10 +33,12 @@ class Handoff:
     def to(self, newcomer: Node) -> Operation[Results]:
         """Start to hand over; the operation ends with how each store went, as (answered, answer)."""
         transfer = _Transfer(self._protocol, newcomer)
-        if len(self._newcomers) < limits.HANDOFF_NEWCOMERS_MAX:
-            self._newcomers.append(transfer)
-        else:
+        storage = self._protocol.storage
+        empty = type(storage) is ForgetfulStorage and not storage.data
+        if empty or len(self._newcomers) >= limits.HANDOFF_NEWCOMERS_MAX:
             transfer.end()
+        else:
+            self._newcomers.append(transfer)
         return transfer.operation
 
     def tick(self, now: float) -> None:
@@ -62,6 +64,7 @@ class _Transfer:
         self._protocol = protocol
         self._newcomer = newcomer
         self._pairs: Iterator[tuple[bytes, object]] | None = None
+        self._levels_of_others: set[int] = set()
         self._walked = False
         self._in_flight = 0
         self._results: Results = []
@@ -70,40 +73,46 @@ class _Transfer:
         return not self._walked and self._in_flight < limits.HANDOFF_STORES_IN_FLIGHT_MAX
 
     def step(self) -> bool:
-        """Look at a few pairs; return whether all have been looked at."""
+        """Look at some pairs; return whether all have been looked at."""
+        protocol = self._protocol
         if self._pairs is None:
-            self._pairs = pairs(self._protocol.storage)
+            self._pairs = pairs(protocol.storage)
+            self._levels_of_others = self._levels()
+        own = protocol.source_node.long_id
+        sent = 0
         for _ in range(limits.HANDOFF_KEYS_PER_STEP):
-            if not self.may_step():
+            if sent == limits.HANDOFF_STORES_PER_STEP or not self.may_step():
                 break
             pair = next(self._pairs, None)
             if pair is None:
                 self._walked = True
                 self._maybe_end()
-            elif self._is_due(Node(pair[0])):
+                break
+            if (int.from_bytes(pair[0], "big") ^ own).bit_length() in self._levels_of_others:
+                continue
+            if self._is_due(Node(pair[0])):
+                sent += 1
                 self._in_flight += 1
-                self._protocol.asking.store(self._newcomer, *pair, self)
+                protocol.asking.store(self._newcomer, *pair, self)
         return self._walked
+
+    def _levels(self) -> set[int]:
+        """Return the distance levels, by the bits of the distance, in which we know a contact besides the newcomer.
+
+        It is nearer than we are to every key of its level, so that those, which are nearly all, are not ours to send.
+        """
+        own, failing, newcomer = self._protocol.source_node.long_id, self._protocol.contacts.failing, self._newcomer.id
+        others = (node for node in self._protocol.router.contacts() if node.id != newcomer and node.id not in failing)
+        return {(node.long_id ^ own).bit_length() for node in others}
 
     def _is_due(self, key: Node) -> bool:
         protocol = self._protocol
         ksize = protocol.router.ksize
-        if self._somebody_is_nearer(key):
-            return False
         others = protocol.contacts.to_tell(key, self._newcomer.address)
         if not others:
             return True
         is_near = len(others) < ksize or self._newcomer.distance_to(key) < others[-1].distance_to(key)
         return is_near and protocol.source_node.distance_to(key) < others[0].distance_to(key)
-
-    def _somebody_is_nearer(self, key: Node) -> bool:
-        """Return whether the key's own bucket shows that another contact has to send it; it does for most keys."""
-        protocol = self._protocol
-        own, failing, newcomer = protocol.source_node.distance_to(key), protocol.contacts.failing, self._newcomer.id
-        nodes = protocol.router.bucket_of(key.long_id).nodes.values()
-        return any(
-            node.long_id ^ key.long_id < own and node.id != newcomer and node.id not in failing for node in nodes
-        )
 
     def settled(self, node: Node, happened: bool, result: object) -> None:
         """Note how one store went."""
