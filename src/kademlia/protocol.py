@@ -30,6 +30,7 @@ from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.publication import Publication
 from kademlia.engine.records import FOREVER, Records
+from kademlia.engine.rpcs import overrides
 from kademlia.engine.stats import Counts, Stats
 from kademlia.engine.straight import Straight
 from kademlia.engine.survey import Survey
@@ -81,6 +82,10 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.answering = Answering(self, KademliaProtocol)
         self.straight = Straight(self, self.answering.names_of_ours())
         self.upkeep = Upkeep(self)
+        kind: Any = type(self)
+        self._welcomes_itself = any(  # a program's own method decides who is welcome, or what is handed over
+            overrides(kind, KademliaProtocol, name) for name in ("welcome_if_new", "transfer_key_values")
+        )
 
     @property
     def sourceNode(self) -> Node:  # the documented spelling
@@ -209,7 +214,7 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def rpc_find_node(self, sender: Address, nodeid: bytes, key: bytes) -> Any:
         """Answer with the k contacts closest to a key, as (id, ip, port), in no promised order (R8)."""
-        return [tuple(node) for node in self.contacts.to_tell(Node(key), sender)]
+        return [(node.id, *node.address) for node in self.contacts.to_tell(Node(key), sender)]
 
     def rpc_find_value(self, sender: Address, nodeid: bytes, key: bytes) -> Any:
         """Answer with {"value": value} if it is kept here, else as `rpc_find_node` (R9)."""
@@ -413,7 +418,10 @@ class KademliaProtocol(Hosted, BothSpellings):
         return operation
 
     def _welcome(self, node: Node) -> None:
-        self.welcome_if_new(node)
+        if self._welcomes_itself:
+            self.welcome_if_new(node)
+        elif self.router.add_contact(node):
+            self.upkeep.handoff.to(node)  # as `welcome_if_new`, without what a program awaits
 
 
 _ENGINE_NAMES = names.of_engine(KademliaProtocol, Hosted)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: The documented RPCs that read or write the storage.
 USING_STORAGE = ("store", "find_value")
 
+#: Those that may answer with contacts.
+FINDING = ("find_node", "find_value")
+
 
 class Answering:
     """The side of a node that others see."""
@@ -98,6 +101,9 @@ class Answering:
     ) -> bytes | None:
         message_id = data[1 : rpcudp.HEADER_BYTES]
         if name == "store" and not record.verified(now):
+            self.held.add(record.address, message_id, data, False, now)
+            return None
+        if name in FINDING and not record.verified(now) and self._surely_exceeds_credit(name, arguments[1], record):
             self.held.add(record.address, message_id, data, False, now)
             return None
         method = getattr(self._protocol, rpc.method)
@@ -181,9 +187,23 @@ class Answering:
             reply = trailer.append(reply, told)
         return reply
 
+    def _surely_exceeds_credit(self, name: str, key: bytes, record: Record) -> bool:
+        """Return whether a stranger asks for more contacts than it paid for: half of all requests while nodes join.
+
+        Then the answer need not be made twice. Of the contacts in the target's bucket two may be the asker and the
+        target; a program's own method or storage may have less to say.
+        """
+        if self._by_program(name, self._rpcs[name]) or (
+            name == "find_value" and self._protocol.storage.get(key, None) is not None
+        ):
+            return False
+        contacts = self._protocol.contacts
+        told = len(self._protocol.router.bucket_of(int.from_bytes(key, "big"))) - len(contacts.failing) - 2
+        return rpcudp.HEADER_BYTES + told * rpcudp.CONTACT_BYTES_MIN > record.credit
+
     def _reserve(self, name: str, arguments: list[Any], record: Record) -> int:
         """Return what of a stranger's credit is kept for the ping that proves its address: it answers a find_ later."""
-        if name not in ("find_node", "find_value") or record.credit < rpcudp.PING_BYTES:
+        if name not in FINDING or record.credit < rpcudp.PING_BYTES:
             return 0
         return rpcudp.PING_BYTES if self._protocol.contacts.wants_proof(record, arguments[0]) else 0
 

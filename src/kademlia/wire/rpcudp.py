@@ -38,6 +38,9 @@ VALUE_TYPES = frozenset((int, float, bool, str, bytes))
 #: What decoding hostile bytes can raise.
 DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+#: Least bytes of a contact in an answer: an array of three, an id, the shortest address, a port.
+CONTACT_BYTES_MIN = 1 + 22 + 8 + 1
+
 #: Integers that msgpack can carry.
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 
