@@ -306,10 +306,10 @@ class Server(BothSpellings):
             TypeError, ValueError: As `set`, for any of the values; then none is stored.
         """
         protocol = self._ready()
-        values = dict(pairs)
-        for value in values.values():
+        targets = [(key, Node(digest(key)), value) for key, value in dict(pairs).items()]
+        for _, node, value in targets:
             check_value(value)
-        targets = [(key, Node(digest(key)), value) for key, value in values.items()]
+            rpcudp.check_size("store", (self.node.id, node.id, value))
         if targets and not len(protocol.router):
             self._driver.report(f"no known neighbours: {len(targets)} values are kept on this node only")
         return self._together(

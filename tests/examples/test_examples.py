@@ -125,6 +125,10 @@ async def test_a_web_server_without_a_network_does_not_claim_to_have_stored(sile
             assert response.status == 503
 
 
+async def test_many_values_are_stored_and_found_by_one_call_each():
+    assert await output_of("many.py", "--values", 50) == "stored 50 of 50 values\nfound 50 of 50 values\n"
+
+
 async def test_many_nodes_in_one_process_find_all_values():
     assert (await output_of("many_nodes.py", "--nodes", 12)).startswith("12 nodes find 20 of 20 values")
 

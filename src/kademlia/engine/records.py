@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from kademlia.bucket import KBucket
 from kademlia.engine import limits
 from kademlia.node import Address, Node
-from kademlia.routing import KBucket
 
 #: Before everything. One object, shared: a float of its own takes 24 bytes.
 NEVER = float("-inf")

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from kademlia.bucket import KBucket
 from kademlia.engine.records import Record
 from kademlia.node import ID_BYTES, Address, Node
-from kademlia.routing import KBucket, RoutingTable
+from kademlia.routing import RoutingTable
 from kademlia.wire import rpcudp
 
 #: Where more contacts than this many times k would have to be put in order, the table's own walk is quicker.
