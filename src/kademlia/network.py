@@ -291,8 +291,8 @@ class Server(BothSpellings):
     ) -> Any:
         """Store many values, each at the k nodes closest to its key: neighbouring keys share lookups.
 
-        It starts at once, with at most 16 keys under way. On a network of n nodes it takes about 2 n / k lookups
-        however many values there are.
+        It starts at once, with at most 16 keys under way. On a network of n nodes it takes a few times n / k
+        lookups, not one for each value.
 
         Args:
             pairs: A mapping, or (key, value) pairs, of which the last with a key counts; as for `set`.

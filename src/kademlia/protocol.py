@@ -359,7 +359,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         `survey`: what a batch knows of the network, and is told.
         """
         value = self.storage.get(key, None)
-        if value is not None:
+        if value is not None or self.stopped:
             return finished(value)
         target = Node(key)
         self.router.bucket_of(target.long_id).last_updated = self.now
@@ -378,6 +378,8 @@ class KademliaProtocol(Hosted, BothSpellings):
         `survey`: what a batch knows of the network, and is told.
         """
         rpcudp.check_size("store", (self.source_node.id, key, value))
+        if self.stopped:
+            return finished(False)
         target = Node(key)
         holders = survey.holders(target, self.now) if survey is not None else None
         return self._begin(partial(Publication(self, target, value, survey).start, holders))

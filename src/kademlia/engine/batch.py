@@ -1,7 +1,8 @@
 """Many operations as one: finding or storing thousands of values, a few at a time.
 
-Keys are taken in the order of their ids, along several lanes that begin far apart. So neighbours come one after the
-other, and what one learns of the network serves the next (`engine.survey`).
+What each learns of the network serves its neighbours (`engine.survey`). So keys are taken in an order that soon has
+some in every place: by the last bits of their ids. In the order of the ids themselves, all keys in one half of a
+subtree would be looked up before the other half has its turn, without which the subtree is not known completely.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Batch(Generic[T]):
         self._report = report
         self._survey = Survey(ksize)
         self._left = len(items)
-        self._items = sorted(items, key=lambda item: item[1].long_id)
+        self._items = sorted(items, key=lambda item: item[1].id[::-1])
 
     def start(self) -> Operation[dict[Hashable, T]]:
         """Start on all lanes."""

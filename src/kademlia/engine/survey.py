@@ -3,7 +3,7 @@
 A lookup finds the k nodes closest to its target. Whoever shares more bits with the target than the farthest of them
 is among them, so one subtree of ids is known completely. Where such subtrees cover all that could be among the k
 closest of another key, that key needs no lookup of its own (the reasoning of R27, at any place): a batch of many keys
-makes about two lookups for every k nodes of the network, and not one for every key.
+makes a few lookups for every k nodes of the network, and not one for every key.
 """
 
 from __future__ import annotations

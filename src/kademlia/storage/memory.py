@@ -114,9 +114,11 @@ class ForgetfulStorage(IStorage):
 
     def _walk(self, keys: list[bytes]) -> Iterator[tuple[bytes, Any]]:
         for key in keys:  # a pair is made when it is asked for: 10,000 at once would hold up an event loop
-            entry = self.data.get(key)
-            if entry is not None:
-                yield key, entry[1]
+            try:
+                value = ForgetfulStorage.__getitem__(self, key)
+            except KeyError:  # gone, or too old by now
+                continue
+            yield key, value
 
     def iteritems(self) -> Iterator[tuple[bytes, Any]]:
         """Go through everything, as (key, value): the documented name of `iter(storage)`."""

@@ -1,0 +1,64 @@
+"""Batches in a simulated world: begun as `Server.get_many` and `set_many` begin them, and compared with brute force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from kademlia.engine.batch import Batch
+from kademlia.engine.operation import Operation
+from kademlia.engine.survey import Survey
+from kademlia.node import Node
+from kademlia.sim import Resident
+from kademlia.utils import digest
+
+OnResult = Callable[[Hashable, Any], object]
+
+
+def set_many(
+    resident: Resident,
+    values: Mapping[Hashable, object],
+    on_result: OnResult | None = None,
+    begun: list[Hashable] | None = None,
+) -> Batch[bool]:
+    """Return a batch that stores values, not started yet; `begun` is told each key when its turn comes."""
+    protocol = resident.protocol
+
+    def begin(key: Hashable, survey: Survey) -> Operation[bool]:
+        if begun is not None:
+            begun.append(key)
+        return protocol.publish(digest(key), values[key], survey)
+
+    items = [(key, Node(digest(key)), partial(begin, key)) for key in values]
+    return Batch(items, protocol.router.ksize, protocol.report, on_result)
+
+
+def get_many(resident: Resident, keys: Iterable[Hashable], on_result: OnResult | None = None) -> Batch[Any]:
+    """Return a batch that finds values, not started yet."""
+    protocol = resident.protocol
+    nodes = {key: Node(digest(key)) for key in keys}
+    items = [(key, nodes[key], partial(protocol.fetch, nodes[key].id)) for key in nodes]
+    return Batch(items, protocol.router.ksize, protocol.report, on_result)
+
+
+def finish(resident: Resident, batch: Batch[Any], within: float = 600.0) -> dict[Hashable, Any]:
+    """Run a batch to its end; return all its results."""
+    results: dict[Hashable, Any] = resident.world.finish(resident.protocol.results(batch), within)
+    return results
+
+
+def closest(residents: Iterable[Resident], key: Hashable, ksize: int) -> set[bytes]:
+    """Return the ids of the k living nodes closest to a key, by sorting all of them."""
+    target = int.from_bytes(digest(key), "big")
+    living = sorted((resident.node for resident in residents if resident.alive), key=lambda n: n.long_id ^ target)
+    return {node.id for node in living[:ksize]}
+
+
+def holders(residents: Iterable[Resident], key: Hashable) -> set[bytes]:
+    """Return the ids of the living nodes that keep a key's value."""
+    return {
+        resident.node.id
+        for resident in residents
+        if resident.alive and resident.protocol.storage.get(digest(key)) is not None
+    }
