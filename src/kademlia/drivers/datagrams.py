@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from kademlia.drivers.driver import plain_address
+from kademlia.drivers.driver import mapped_address, plain_address
 from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.node import Address
 
@@ -46,10 +46,8 @@ class DatagramSocket:
         send = self._sock.sendto
         sent = sent_bytes = 0
         for datagram, address in datagrams:
-            if self._maps_v4 and ":" not in address[0]:
-                address = ("::ffff:" + address[0], address[1])  # noqa: PLW2901  # the same one, spelt otherwise
             try:
-                send(datagram, address)
+                send(datagram, mapped_address(address) if self._maps_v4 else address)
             except (OSError, OverflowError, TypeError):  # full buffer, no route, too long; contact without an address
                 continue
             sent += 1

@@ -29,6 +29,11 @@ def plain_address(address: Any) -> Address:
     return (rpcudp.plain_ip(ip) if ":" in ip else ip, port)
 
 
+def mapped_address(address: Address) -> Address:
+    """Return an address as a socket of both families takes it: IPv4 in its IPv6 form."""
+    return address if ":" in address[0] else ("::ffff:" + address[0], address[1])
+
+
 class Timer(Protocol):
     """A call in the future, of either loop."""
 
@@ -156,9 +161,8 @@ class Driver(ABC):
     def write(self, datagrams: list[tuple[bytes, Address]]) -> None:
         """Send datagrams, one by one."""
         for datagram, address in datagrams:
-            if self._maps_v4 and ":" not in address[0]:
-                address = ("::ffff:" + address[0], address[1])  # noqa: PLW2901  # the same one, spelt otherwise
-            if self.transport is not None and self._write(datagram, address):
+            wanted = mapped_address(address) if self._maps_v4 else address
+            if self.transport is not None and self._write(datagram, wanted):
                 self.sent(1, len(datagram), 0)
             else:
                 self.sent(0, 0, 1)

@@ -100,10 +100,9 @@ class Answering:
         now: float,
     ) -> bytes | None:
         message_id = data[1 : rpcudp.HEADER_BYTES]
-        if name == "store" and not record.verified(now):
-            self.held.add(record.address, message_id, data, False, now)
-            return None
-        if name in FINDING and not record.verified(now) and self._surely_exceeds_credit(name, arguments[1], record):
+        if not record.verified(now) and (
+            name == "store" or (name in FINDING and self._surely_exceeds_credit(name, arguments[1], record))
+        ):
             self.held.add(record.address, message_id, data, False, now)
             return None
         method = getattr(self._protocol, rpc.method)

