@@ -135,6 +135,11 @@ class Lookup:
         return len(self._answered) < self.ksize and bool(self._late or self._failed)
 
     @property
+    def exhausted(self) -> bool:
+        """Whether it has made all the requests it may."""
+        return self.requests >= self.ksize * limits.LOOKUP_REQUESTS_FACTOR
+
+    @property
     def finished(self) -> bool:
         """Whether the k closest known nodes have all answered (R15).
 
@@ -142,7 +147,7 @@ class Lookup:
         """
         if not self._answered and self._late:
             return False
-        if self.requests >= self.ksize * limits.LOOKUP_REQUESTS_FACTOR and not self._waiting:
+        if self.exhausted and not self._waiting:
             return True
         answered = self._answered
         for _, node in self.nearest.heap[: self.ksize]:  # noqa: SIM110  # a generator takes twice the time
@@ -251,6 +256,11 @@ class SpiderCrawl(BothSpellings):
     def answered_by(self) -> list[Node]:
         """Return the nodes that answered so far, nearest first, at most k."""
         return self._lookup.closest()
+
+    @property
+    def found_all(self) -> bool:
+        """Whether the nodes found are all there are so close: it neither gave up nor found few because many failed."""
+        return not (self._lookup.thinned or self._lookup.exhausted)
 
     # -- what the calls tell (engine.calls.Asker) ------------------------------------------------------------------
 

@@ -318,7 +318,7 @@ class Server(BothSpellings):
 
     def _together(self, items: list[Item[Any]], on_result: Callable[[Any, Any], object] | None) -> Any:
         protocol = self._ready()
-        return protocol.results(Batch(items, protocol.router.ksize, protocol.report, on_result))
+        return protocol.results(Batch(items, protocol.report, on_result))
 
     def refresh_table(self, interval: float | None = None) -> Any:
         """Look up an id wherever nothing was looked up for an hour, and republish values an hour old (section 2.3).

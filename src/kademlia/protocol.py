@@ -78,7 +78,8 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.calls = Calls(self.counts)
         self.router = RoutingTable(self, ksize, source_node, clock=lambda: self.now)
         self.asking = Asking(self, KademliaProtocol)
-        self.contacts = Contacts(self.router, self.records, self.asking.who, self._welcome)
+        self.survey = Survey(ksize)
+        self.contacts = Contacts(self.router, self.records, self.survey, self.asking.who, self._welcome)
         self.answering = Answering(self, KademliaProtocol)
         self.straight = Straight(self, self.answering.names_of_ours())
         self.upkeep = Upkeep(self)
@@ -351,38 +352,33 @@ class KademliaProtocol(Hosted, BothSpellings):
         """Find the k nodes closest to a target, starting from some peers or from the closest contacts."""
         self.router.bucket_of(target.long_id).last_updated = self.now
         peers = self.contacts.to_ask(target) if peers is None else peers
-        return self._begin(NodeSpiderCrawl(self, target, peers, self.router.ksize, self.alpha).start)
+        crawl = NodeSpiderCrawl(self, target, peers, self.router.ksize, self.alpha)
+        crawl.operation.then(partial(self._looked_up, crawl))
+        return self._begin(crawl.start)
 
-    def fetch(self, key: bytes, survey: Survey | None = None) -> Operation[Any]:
-        """Find the value of a key (20 bytes): here, else on the network; None if nobody has it.
-
-        `survey`: what a batch knows of the network, and is told.
-        """
+    def fetch(self, key: bytes) -> Operation[Any]:
+        """Find the value of a key (20 bytes): here, else on the network; None if nobody has it."""
         value = self.storage.get(key, None)
         if value is not None or self.stopped:
             return finished(value)
         target = Node(key)
         self.router.bucket_of(target.long_id).last_updated = self.now
-        peers = self.contacts.to_ask(target)
-        if survey is not None:
-            peers = peers + self.askable(survey.near(target, self.now))
+        peers = self.contacts.to_ask(target) + self.askable(self.survey.near(target, self.now))
         crawl = ValueSpiderCrawl(self, target, peers, self.router.ksize, self.alpha)
         operation = self._begin(crawl.start)
-        if survey is not None:
-            operation.then(lambda _value: survey.heard(crawl.answered_by(), self.now))
+        operation.then(lambda _value: self.survey.heard(crawl.answered_by(), self.now))
         return operation
 
-    def publish(self, key: bytes, value: Any, survey: Survey | None = None) -> Operation[bool]:
+    def publish(self, key: bytes, value: Any) -> Operation[bool]:
         """Store a value at the k nodes closest to its key; True if at least one other node accepted it.
 
-        `survey`: what a batch knows of the network, and is told.
+        Who they are a lookup finds, unless those of the last minute tell (`engine.survey`).
         """
         rpcudp.check_size("store", (self.source_node.id, key, value))
         if self.stopped:
             return finished(False)
         target = Node(key)
-        holders = survey.holders(target, self.now) if survey is not None else None
-        return self._begin(partial(Publication(self, target, value, survey).start, holders))
+        return self._begin(lambda: Publication(self, target, value).start(self.survey.holders(target, self.now)))
 
     def replicate(self, key: bytes) -> Operation[bool]:
         """Store a value that we keep at the other holders again; no lookup if the neighbourhood tells them (R27)."""
@@ -418,6 +414,10 @@ class KademliaProtocol(Hosted, BothSpellings):
         operation = start()
         self.wake()
         return operation
+
+    def _looked_up(self, crawl: NodeSpiderCrawl, nodes: list[Node]) -> None:
+        if crawl.found_all:
+            self.survey.found(crawl.node, nodes, self.now)
 
     def _welcome(self, node: Node) -> None:
         if self._welcomes_itself:

@@ -8,7 +8,6 @@ from typing import Any
 
 from kademlia.engine.batch import Batch
 from kademlia.engine.operation import Operation
-from kademlia.engine.survey import Survey
 from kademlia.node import Node
 from kademlia.sim import Resident
 from kademlia.utils import digest
@@ -25,13 +24,13 @@ def set_many(
     """Return a batch that stores values, not started yet; `begun` is told each key when its turn comes."""
     protocol = resident.protocol
 
-    def begin(key: Hashable, survey: Survey) -> Operation[bool]:
+    def begin(key: Hashable) -> Operation[bool]:
         if begun is not None:
             begun.append(key)
-        return protocol.publish(digest(key), values[key], survey)
+        return protocol.publish(digest(key), values[key])
 
     items = [(key, Node(digest(key)), partial(begin, key)) for key in values]
-    return Batch(items, protocol.router.ksize, protocol.report, on_result)
+    return Batch(items, protocol.report, on_result)
 
 
 def get_many(resident: Resident, keys: Iterable[Hashable], on_result: OnResult | None = None) -> Batch[Any]:
@@ -39,7 +38,7 @@ def get_many(resident: Resident, keys: Iterable[Hashable], on_result: OnResult |
     protocol = resident.protocol
     nodes = {key: Node(digest(key)) for key in keys}
     items = [(key, nodes[key], partial(protocol.fetch, nodes[key].id)) for key in nodes]
-    return Batch(items, protocol.router.ksize, protocol.report, on_result)
+    return Batch(items, protocol.report, on_result)
 
 
 def finish(resident: Resident, batch: Batch[Any], within: float = 600.0) -> dict[Hashable, Any]:

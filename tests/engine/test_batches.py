@@ -7,15 +7,13 @@ from collections import Counter
 from collections.abc import Hashable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.batches import closest, finish, get_many, holders, set_many
-from tests.properties.twin_engines import TOP, Cluster, ids_of
 
 from kademlia.engine import limits
 from kademlia.engine.batch import Batch
 from kademlia.engine.operation import Operation, finished
-from kademlia.engine.survey import Survey
 from kademlia.node import Address, Node
 from kademlia.sim import Resident, World
 from kademlia.utils import digest
@@ -220,8 +218,8 @@ class Bench:
         self.most = 0
         self.reports: list[str] = []
         self.at_once = at_once or set()
-        items = [(number, Node(digest(number)), lambda _, number=number: self.begin(number)) for number in range(count)]
-        self.batch: Batch[int] = Batch(items, 4, self.reports.append, **arguments)  # type: ignore[arg-type]
+        items = [(number, Node(digest(number)), lambda number=number: self.begin(number)) for number in range(count)]
+        self.batch: Batch[int] = Batch(items, self.reports.append, **arguments)  # type: ignore[arg-type]
 
     def begin(self, number: int) -> Operation[int]:
         self.begun.append(number)
@@ -337,116 +335,3 @@ def test_a_batch_that_its_own_listener_stops_begins_nothing_more() -> None:
     operation = bench.batch.start()
     assert operation.done
     assert len(bench.begun) <= 7 + limits.BATCH_AT_ONCE
-
-
-# -- what it learns of the network -----------------------------------------------------------------------------------
-
-
-def nearest(nodes: list[Node], target: Node, ksize: int) -> list[Node]:
-    """Return the k nodes closest to a target, nearest first, by sorting all."""
-    return sorted(nodes, key=lambda node: node.long_id ^ target.long_id)[:ksize]
-
-
-shapes = st.lists(
-    st.builds(
-        Cluster,
-        count=st.integers(0, 40),
-        center=st.sampled_from(["zeros", "ones", "last"]),
-        shared_bits=st.sampled_from([0, 0, 1, 3, 8, 31, 150]),
-        adjacent=st.booleans(),
-    ),
-    min_size=1,
-    max_size=3,
-)
-targets = st.one_of(st.integers(0, TOP), st.integers(0, 63), st.integers(TOP - 63, TOP), st.none())
-
-
-@settings(max_examples=300)
-@given(
-    ksize=st.sampled_from([1, 2, 4, 8, 20]),
-    drawn=shapes,
-    seed=st.integers(0, 2**32),
-    learnt=st.lists(st.tuples(st.sampled_from(["found", "found", "found", "heard"]), targets), max_size=40),
-    keys=st.lists(targets, min_size=1, max_size=20),
-)
-def test_holders_are_exactly_the_k_closest_or_unknown(
-    ksize: int, drawn: list[Cluster], seed: int, learnt: list[tuple[str, int | None]], keys: list[int | None]
-) -> None:
-    """As long as every lookup told the truth, whatever was looked up and whoever was heard besides."""
-    chance = random.Random(seed)
-    nodes = [Node(node_id, "192.0.2.1", 1) for node_id in ids_of(drawn, 0, seed)]
-
-    def node_at(number: int | None) -> Node:
-        if number is None and nodes:
-            number = chance.choice(nodes).long_id ^ chance.getrandbits(chance.choice([0, 1, 8, 155]))
-        return Node((number or 0).to_bytes(20, "big"))
-
-    survey = Survey(ksize)
-    for what, number in learnt:
-        target = node_at(number)
-        if what == "found":
-            survey.found(target, nearest(nodes, target, ksize), 100.0)
-        else:
-            survey.heard(chance.sample(nodes, min(len(nodes), chance.randint(0, 5))), 100.0)
-    for number in keys:
-        key = node_at(number)
-        told = survey.holders(key, 100.0)
-        if told is not None:
-            assert [node.id for node in told] == [node.id for node in nearest(nodes, key, ksize)]
-        near = survey.near(key, 100.0)
-        assert len(near) <= ksize
-        assert {node.id for node in near} <= {node.id for node in nodes}
-
-
-@pytest.mark.parametrize("ksize", [2, 4, 8])
-def test_who_looked_everywhere_knows_the_holders_of_nearly_any_key(ksize: int) -> None:
-    """Otherwise knowledge would never be enough, and every key be looked up."""
-    chance = random.Random(ksize)
-    nodes = [Node(chance.randbytes(20), "192.0.2.1", 1) for _ in range(10 * ksize)]
-    survey = Survey(ksize)
-    for number in range(256):
-        target = Node((number << 152).to_bytes(20, "big"))
-        survey.found(target, nearest(nodes, target, ksize), 1.0)
-    keys = [Node(chance.randbytes(20)) for _ in range(200)]
-    assert sum(survey.holders(key, 1.0) is None for key in keys) <= len(keys) / 20
-
-
-def test_fewer_than_k_are_all_there_are() -> None:
-    survey = Survey(20)
-    nodes = [Node(digest(number), "192.0.2.1", number + 1) for number in range(19)]
-    target = Node(digest("target"))
-    survey.found(target, nearest(nodes, target, 20), 1.0)
-    key = Node(digest("another"))
-    assert survey.holders(key, 1.0) == nearest(nodes, key, 20)
-
-
-def test_who_found_nobody_knows_nothing() -> None:
-    survey = Survey(20)
-    survey.found(Node(digest("target")), [], 1.0)
-    assert survey.holders(Node(digest("target")), 1.0) is None
-    assert survey.near(Node(digest("target")), 1.0) == []
-
-
-def test_who_is_not_found_any_more_is_forgotten() -> None:
-    survey = Survey(4)
-    nodes = [Node(digest(number), "192.0.2.1", number + 1) for number in range(4)]
-    target = Node(digest("target"))
-    survey.found(target, nearest(nodes, target, 4), 1.0)
-    gone = nearest(nodes, target, 4)[0]
-    nodes.remove(gone)
-    survey.found(target, nearest(nodes, target, 4), 2.0)
-    assert survey.holders(target, 2.0) == nearest(nodes, target, 4)
-
-
-def test_what_was_learnt_is_forgotten_after_a_minute() -> None:
-    """Counted from when it began, whatever was learnt since."""
-    survey = Survey(20)
-    nodes = [Node(digest(number), "192.0.2.1", number + 1) for number in range(5)]
-    key = Node(digest("key"))
-    survey.found(key, nearest(nodes, key, 20), 1000.0)
-    survey.found(key, nearest(nodes, key, 20), 1000.0 + limits.SURVEY_S)
-    assert survey.holders(key, 1000.0 + limits.SURVEY_S) is not None
-    assert survey.holders(key, 1000.1 + limits.SURVEY_S) is None
-    assert survey.near(key, 1000.1 + limits.SURVEY_S) == []
-    survey.found(key, nearest(nodes, key, 20), 1000.2 + limits.SURVEY_S)
-    assert survey.holders(key, 1000.3 + limits.SURVEY_S) is not None

@@ -12,13 +12,12 @@ from typing import Generic, TypeVar
 
 from kademlia.engine import limits
 from kademlia.engine.operation import Operation
-from kademlia.engine.survey import Survey
 from kademlia.node import Node
 
 T = TypeVar("T")
 
 #: One key of a batch: the program's own, its id, and what begins its operation.
-Item = tuple[Hashable, Node, Callable[[Survey], Operation[T]]]
+Item = tuple[Hashable, Node, Callable[[], Operation[T]]]
 
 
 class Batch(Generic[T]):
@@ -26,7 +25,6 @@ class Batch(Generic[T]):
 
     Args:
         items: What is to be done.
-        ksize: The k of the paper.
         report: Called with a message if `on_result` raises.
         on_result: Called with each key and its result as they come.
     """
@@ -34,7 +32,6 @@ class Batch(Generic[T]):
     def __init__(
         self,
         items: list[Item[T]],
-        ksize: int,
         report: Callable[[str], None],
         on_result: Callable[[Hashable, T], object] | None = None,
     ) -> None:
@@ -42,7 +39,6 @@ class Batch(Generic[T]):
         self.results: dict[Hashable, T] = {}
         self.listeners: list[Callable[[Hashable, T], object]] = [on_result] if on_result is not None else []
         self._report = report
-        self._survey = Survey(ksize)
         self._left = len(items)
         self._items = sorted(items, key=lambda item: item[1].id[::-1])
 
@@ -66,7 +62,7 @@ class Batch(Generic[T]):
         at_once = True
         while at_once and not self.operation.done and (item := next(lane, None)) is not None:
             key, _, begin = item
-            operation = begin(self._survey)
+            operation = begin()
             at_once = operation.done
             if at_once:
                 self._done(key, operation.value)

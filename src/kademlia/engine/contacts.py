@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 from kademlia.engine import limits
 from kademlia.engine.link import Link
 from kademlia.engine.records import FOREVER, NEVER, Record, Records
+from kademlia.engine.survey import Survey
 from kademlia.engine.telling import Telling
 from kademlia.node import Address, Node
 from kademlia.routing import RoutingTable
@@ -26,6 +27,7 @@ class Contacts:
     Args:
         router: The table.
         records: What is known of each address.
+        survey: What our lookups found, to be forgotten when the network changes under our eyes.
         ask: Called with a record whose node is to be pinged.
         welcome: Called with a node that became a contact just now.
     """
@@ -34,6 +36,7 @@ class Contacts:
         self,
         router: RoutingTable,
         records: Records,
+        survey: Survey,
         ask: Callable[[Record], None],
         welcome: Callable[[Node], None],
     ) -> None:
@@ -42,6 +45,7 @@ class Contacts:
         self.telling = Telling(router, self.failing)
         self._router = router
         self._records = records
+        self._survey = survey
         self._ask = ask
         self._welcome = welcome
         self._suspects: list[tuple[float, int, Record]] = []  # heap of when to ask which contact again
@@ -90,7 +94,10 @@ class Contacts:
         if node_id is not None and (record.node is None or record.node.id != node_id):
             self._moved_in(record, node_id)
         if record.node is not None:
+            was_contact = record.bucket is not None
             self._touch(record, record.node, now)
+            if asked is None and not was_contact and record.bucket is not None:
+                self._survey.forget()  # who came by itself may be new, and not the only one
             return
         self._heard(record, now)
         if asked is not None and self._router.has_room(asked.long_id):
@@ -126,6 +133,7 @@ class Contacts:
 
     def suspect_link(self) -> None:
         """Take our own link for down until somebody is heard, and forgive whom we blamed meanwhile."""
+        self._survey.forget()
         for record in self.link.suspect():
             self._forgive(record)
 

@@ -95,8 +95,13 @@ LOOKUP_NODES_FACTOR = 16
 #: two thirds of the places for requests in flight.
 BATCH_AT_ONCE = 16
 
-#: What a batch learnt of the network is forgotten after this long: nodes come and go.
+# -- surveys -------------------------------------------------------------------------------------------------------
+
+#: What lookups found is forgotten after this long: nodes come and go. Of those with an hour to live, 2 % are gone.
 SURVEY_S = 60.0
+
+#: Nodes that lookups found and are remembered, at about 250 bytes each; with more all is forgotten.
+SURVEY_NODES_MAX = 16384
 
 # -- upkeep --------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kademlia.engine.operation import Operation
-from kademlia.engine.survey import Survey
 from kademlia.node import Node
 
 if TYPE_CHECKING:
@@ -20,12 +19,11 @@ class Publication:
     nobody else.
     """
 
-    def __init__(self, protocol: KademliaProtocol, key: Node, value: object, survey: Survey | None = None) -> None:
+    def __init__(self, protocol: KademliaProtocol, key: Node, value: object) -> None:
         self.operation: Operation[bool] = Operation()
         self._protocol = protocol
         self._key = key
         self._value = value
-        self._survey = survey  # where what its lookup finds is of use to others
         self._body = protocol.asking.store_body(key.id, value)
         self._asked: set[bytes] = set()
         self._undecided: set[bytes] = set()
@@ -35,7 +33,7 @@ class Publication:
         self._looking = False
 
     def start(self, holders: list[Node] | None = None) -> Operation[bool]:
-        """Start with a lookup, or with the holders that a replicator's own table tells (R27), or a batch's survey.
+        """Start with a lookup, or with the holders that the own table (R27) or the survey tells.
 
         If one of the latter does not answer, a lookup finds who is there instead.
         """
@@ -49,12 +47,7 @@ class Publication:
     def _look(self) -> None:
         self._guessing = False
         self._looking = True
-        self._protocol.lookup(self._key).then(self._looked)
-
-    def _looked(self, holders: list[Node]) -> None:
-        if self._survey is not None:
-            self._survey.found(self._key, holders, self._protocol.now)
-        self._store_at(holders)
+        self._protocol.lookup(self._key).then(self._store_at)
 
     def _store_at(self, holders: list[Node]) -> None:
         self._looking = False

@@ -1,9 +1,12 @@
-"""What a batch of operations has learnt of the network, so that neighbouring keys share their lookups.
+"""What a node's lookups of the last minute found, so that values with neighbouring keys share their lookups.
 
 A lookup finds the k nodes closest to its target. Whoever shares more bits with the target than the farthest of them
 is among them, so one subtree of ids is known completely. Where such subtrees cover all that could be among the k
-closest of another key, that key needs no lookup of its own (the reasoning of R27, at any place): a batch of many keys
+closest of another key, that key needs no lookup of its own (the reasoning of R27, at any place): who stores many values
 makes a few lookups for every k nodes of the network, and not one for every key.
+
+Nodes come and go. So all is forgotten after a minute, when a node that nobody told us of becomes a contact, since it
+may not be the only new one, and when our link was down.
 """
 
 from __future__ import annotations
@@ -85,13 +88,17 @@ class Survey:
                 low, high = min(low, start), max(high, end)
         self._known = sorted([*apart, (low, high)])
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self._ids.clear()
+        self._nodes.clear()
+        self._known.clear()
+
     def _expire(self, now: float) -> None:
-        """Begin anew after a while: nodes come and go."""
-        if now - self._began > limits.SURVEY_S:
+        """Begin anew after a while, or with too many nodes."""
+        if now - self._began > limits.SURVEY_S or len(self._ids) > limits.SURVEY_NODES_MAX:
             self._began = now
-            self._ids.clear()
-            self._nodes.clear()
-            self._known.clear()
+            self.forget()
 
 
 def _subtree(long_id: int, depth: int) -> tuple[int, int]:
