@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from kademlia.drivers.datagrams import BURST, Datagrams, DatagramSocket
+from kademlia.drivers.datagrams import BURST, UNSENDABLE, Datagrams, DatagramSocket
 from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer
 from kademlia.drivers.results import Results
 from kademlia.engine.batch import Batch
@@ -52,27 +52,18 @@ class Transport:
 
     def drain(self) -> bool:
         """Read a burst of datagrams and answer each; return whether more may be waiting."""
+        receive, now, answers = self._receive, self._driver.now(), []
+        burst = self.datagrams.read()
         try:
-            return self._burst(self._driver.now())
+            for data, address in burst:  # one look at the clock for all, and nothing that can be left out
+                answer = receive(data, address, now)
+                if answer is not None:
+                    answers.append((answer, address))
         except Exception:
             self._driver.protocol.counts.internal_errors += 1
             raise
         finally:
-            self._driver.wake()
-
-    def _burst(self, now: float) -> bool:
-        """Take and answer datagrams with one look at the clock, and nothing in between that can be left out."""
-        receive = self._receive
-        burst = self.datagrams.read()
-        replies = []
-        try:
-            for data, address in burst:
-                reply = receive(data, address, now)
-                if reply is not None:
-                    replies.append((reply, address))
-        finally:
-            if replies and not self._closing:
-                self._driver.write(replies)
+            self._driver.send(answers)
         return len(burst) == BURST and not self._closing
 
     def sendto(self, data: bytes, addr: Any = None) -> None:
@@ -230,7 +221,7 @@ class AsyncioDriver(Driver):
     def _write(self, datagram: bytes, address: Address) -> bool:
         try:
             self.transport.sendto(datagram, address)
-        except (OSError, OverflowError, TypeError):  # a full buffer, no route, too long; a contact without an address
+        except UNSENDABLE:
             return False
         return True
 

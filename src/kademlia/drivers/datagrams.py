@@ -11,6 +11,9 @@ from kademlia.node import Address
 #: Datagrams read in a row before the loop's other work has its turn.
 BURST = 64
 
+#: What sending raises: a full buffer, no route, a datagram too long; a contact without an address.
+UNSENDABLE = (OSError, OverflowError, TypeError)
+
 #: Datagrams with their addresses, as the engine has them.
 Datagrams = list[tuple[bytes, Address]]
 
@@ -48,7 +51,7 @@ class DatagramSocket:
         for datagram, address in datagrams:
             try:
                 send(datagram, mapped_address(address) if self._maps_v4 else address)
-            except (OSError, OverflowError, TypeError):  # full buffer, no route, too long; contact without an address
+            except UNSENDABLE:
                 continue
             sent += 1
             sent_bytes += len(datagram)

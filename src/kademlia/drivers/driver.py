@@ -152,10 +152,15 @@ class Driver(ABC):
 
     def wake(self) -> None:
         """Send what the engine wants sent and arm the timer for its next deadline."""
+        self.send([])
+
+    def send(self, answers: list[tuple[bytes, Address]]) -> None:
+        """Send answers and what the engine wants sent, and arm the timer for its next deadline."""
         if self.transport is None:
             return
-        if outbox := self.protocol.take_outbox():
-            self.write(outbox)
+        answers += self.protocol.take_outbox()
+        if answers:
+            self.write(answers)
         self._arm()
 
     def write(self, datagrams: list[tuple[bytes, Address]]) -> None:

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Any
 
-from kademlia.drivers.datagrams import BURST, Datagrams, DatagramSocket
+from kademlia.drivers.datagrams import BURST, UNSENDABLE, Datagrams, DatagramSocket
 from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.node import Address
 
@@ -62,6 +62,7 @@ _BYTES_BEGIN = bytes.__basicsize__ - 1
 
 _FAMILY = socket.AF_INET.to_bytes(2, sys.byteorder)
 _NOTHING = (errno.EAGAIN, errno.EINTR)
+_DONTWAIT = int(socket.MSG_DONTWAIT)  # converting the flag takes 0.1 us a call
 
 
 class Headers:
@@ -81,6 +82,7 @@ class Headers:
             message.iov = ctypes.addressof(self._iovs) + index * ctypes.sizeof(IoVec)
             message.iov_len = 1
         self.at = ctypes.addressof(self._headers)
+        self.first = ctypes.c_void_p(self.at)
         self.addresses = memoryview(self._names).cast("B").cast("Q")[:: SOCKADDR_BYTES // 8]
         vectors = memoryview(self._iovs).cast("B").cast("L")
         self.bases, self.sizes = vectors[::2], vectors[1::2]
@@ -112,14 +114,18 @@ class BurstSocket(DatagramSocket):
 
     def read(self) -> Datagrams:
         """Return what came, at most a burst; if it is less, nothing more is waiting."""
-        headers = _memory.received
-        count = _libc.recvmmsg(self._fd, headers.at, BURST, socket.MSG_DONTWAIT, None)
+        headers, room, known = _memory.received, _memory.room, _memory.addresses
+        count = _libc.recvmmsg(self._fd, headers.first, BURST, _DONTWAIT, None)
+        if count == 1:  # as most often; the loop below takes 0.4 us more
+            number = headers.addresses[0]
+            address = known.get(number) or _remember(number, _address(number))
+            return [(room[: headers.lengths[0]].tobytes(), address)]
         if count < 0:
             if ctypes.get_errno() in _NOTHING:
                 return []
             return super().read()  # an ICMP error of an earlier datagram: one by one it is passed over
         datagrams: Datagrams = []
-        room, known, start = _memory.room, _memory.addresses, 0
+        start = 0
         for length, number in zip(headers.lengths[:count].tolist(), headers.addresses[:count].tolist(), strict=True):
             address = known.get(number) or _remember(number, _address(number))
             datagrams.append((room[start : start + length].tobytes(), address))
@@ -128,8 +134,13 @@ class BurstSocket(DatagramSocket):
 
     def write(self, datagrams: Datagrams) -> tuple[int, int, int]:
         """Send; return how many the socket took, their bytes, and how many it did not take."""
-        if len(datagrams) == 1:
-            return super().write(datagrams)
+        if len(datagrams) == 1:  # as most often: in a loop it takes 0.4 us more
+            ((datagram, address),) = datagrams
+            try:
+                self._sock.sendto(datagram, address)
+            except UNSENDABLE:
+                return 0, 0, 1
+            return 1, len(datagram), 0
         sent = sent_bytes = 0
         for start in range(0, len(datagrams), BURST):
             burst = datagrams[start : start + BURST]
@@ -148,8 +159,8 @@ class BurstSocket(DatagramSocket):
             addresses[index] = numbers.get(address) or _number(address)
         done, refused = 0, []
         while done < len(burst):
-            at = headers.at + done * HEADER_BYTES
-            took = _libc.sendmmsg(self._fd, at, len(burst) - done, socket.MSG_DONTWAIT)
+            at = ctypes.c_void_p(headers.at + done * HEADER_BYTES) if done else headers.first
+            took = _libc.sendmmsg(self._fd, at, len(burst) - done, _DONTWAIT)
             if took <= 0:  # the first of them failed: a full buffer, no route, no address
                 refused.append(done)
             done += max(took, 1)
@@ -192,8 +203,7 @@ def _library() -> Any:
         raise ImportError("the id of an object is not where it lies")
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        libc.recvmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
-        libc.sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
+        libc.recvmmsg, libc.sendmmsg  # noqa: B018  # no argument types: checking them takes 0.4 us a call
     except (AttributeError, OSError, TypeError) as fault:
         raise ImportError(f"no recvmmsg here: {fault}") from fault
     return libc
