@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import chain
 
 from kademlia.node import Node
 from kademlia.tree import ID_BITS
@@ -157,7 +156,10 @@ class KBucket(BothSpellings):
         one = KBucket(self.range[0], midpoint, self.ksize, factor, self.clock)
         two = KBucket(midpoint + 1, self.range[1], self.ksize, factor, self.clock)
         one.changes = two.changes = self.changes
-        for node in chain(self.nodes.values(), self.replacement_nodes.values()):
+        self.changes.count += 1
+        for node_id, node in self.nodes.items():
+            (one if node.long_id <= midpoint else two).nodes[node_id] = node
+        for node in self.replacement_nodes.values():
             (one if node.long_id <= midpoint else two).add_node(node)
         one.last_updated = two.last_updated = self.last_updated
         return one, two

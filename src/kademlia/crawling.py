@@ -46,7 +46,8 @@ class Lookup:
         self.nearest = NodeHeap(target, ksize)  # the nodes in consideration
         self.requests = 0
         self.heard_of = {own_id}  # ids in consideration, and those that are out of it
-        self._ids_at: dict[Address, list[bytes]] = {}  # under which ids an address was told of
+        self._id_at: dict[Address, bytes] = {}  # under which id an address was first told of
+        self._more_ids_at: dict[Address, list[bytes]] = {}  # and others, which few addresses have
         self._waiting: set[bytes] = set()  # asked, not late
         self._late: dict[bytes, Node] = {}  # asked, late, out of consideration until they answer
         self._failed: set[bytes] = set()  # will not answer
@@ -87,11 +88,12 @@ class Lookup:
     def heard(self, contacts: Iterable[Node]) -> None:
         """Take nodes into consideration that were not heard of before, and note whether that was progress (R14)."""
         nearest = self.nearest
-        fresh = [node for node in contacts if node.id not in self.heard_of and self._lives_alone(node)]
+        heard_of = self.heard_of
+        fresh = self._alone([node for node in contacts if node.id not in heard_of])
         if fresh:
             nearest.push(fresh)
-            self.heard_of.update(node.id for node in fresh)
-            self.heard_of.difference_update(nearest.trim(self.ksize * limits.LOOKUP_NODES_FACTOR))
+            heard_of.update([node.id for node in fresh])
+            heard_of.difference_update(nearest.trim(self.ksize * limits.LOOKUP_NODES_FACTOR))
         closest = nearest.heap[0][0] if nearest.heap else None
         if closest is not None and (self._closest is None or closest < self._closest):
             self._closest = closest
@@ -99,10 +101,19 @@ class Lookup:
         else:
             self._fruitless += 1
 
+    def _alone(self, nodes: list[Node]) -> list[Node]:
+        """Leave out nodes at addresses that were told of under too many ids: nobody lives there twice."""
+        ids = {node.address: node.id for node in nodes}
+        if len(ids) == len(nodes) and ids.keys().isdisjoint(self._id_at):  # as nearly always
+            self._id_at.update(ids)
+            return nodes
+        return [node for node in nodes if self._lives_alone(node)]
+
     def _lives_alone(self, node: Node) -> bool:
-        """Return whether an address was not told of under too many ids: nobody lives there twice."""
-        ids = self._ids_at.setdefault(node.address, [])
-        if node.id not in ids and len(ids) < limits.LOOKUP_IDS_PER_ADDRESS:
+        if self._id_at.setdefault(node.address, node.id) == node.id:
+            return True
+        ids = self._more_ids_at.setdefault(node.address, [])
+        if node.id not in ids and len(ids) + 1 < limits.LOOKUP_IDS_PER_ADDRESS:
             ids.append(node.id)
         return node.id in ids
 
@@ -256,6 +267,11 @@ class SpiderCrawl(BothSpellings):
     def answered_by(self) -> list[Node]:
         """Return the nodes that answered so far, nearest first, at most k."""
         return self._lookup.closest()
+
+    @property
+    def asked(self) -> int:
+        """How many nodes it has asked so far."""
+        return self._lookup.requests
 
     @property
     def found_all(self) -> bool:

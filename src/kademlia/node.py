@@ -7,8 +7,8 @@ symmetric, zero only for equal ids, and for any id there is exactly one other at
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 from kademlia.utils import BothSpellings
 
@@ -18,8 +18,13 @@ ID_BYTES = 20
 #: An (ip, port) pair, as it stands in datagrams, in state files and in `Node`.
 Address = tuple[str, int]
 
+#: Nodes remembered, so that one that is told of again and again is one object; about 400 bytes each. All are forgotten
+#: when there are more.
+NODES_REMEMBERED_MAX = 16384
+
 _new = object.__new__
 _integer = int.from_bytes
+_distance = itemgetter(0)
 
 
 class Node(BothSpellings):
@@ -64,6 +69,20 @@ class Node(BothSpellings):
         node.long_id = _integer(node_id, "big")
         return node
 
+    @staticmethod
+    def shared(node_id: bytes, address: Address) -> Node:
+        """Return the node with an id of 20 bytes at an address, the same object as before if it is remembered.
+
+        Nobody changes a node. So all tables and lookups of a process can share it, which makes a network of many
+        nodes in one process small, and quick: its nodes stay in the processor's cache.
+        """
+        node = remembered(node_id)
+        if node is None or node.address != address:
+            if len(_remembered) >= NODES_REMEMBERED_MAX:
+                forget_shared()
+            node = _remembered[node_id] = Node.at(node_id, address)
+        return node
+
     @property
     def ip(self) -> str:
         """The address in text form; None for a key."""
@@ -97,6 +116,15 @@ class Node(BothSpellings):
         return f"{self.ip}:{self.port}"
 
 
+_remembered: dict[bytes, Node] = {}
+
+#: Returns the node last shared that has an id, or None.
+remembered = _remembered.get
+
+#: Forgets the nodes that are shared; they stay as they are.
+forget_shared = _remembered.clear
+
+
 def stranger(address: Address) -> Node:
     """Return the node at an address whose id is not known yet; its own id, of one byte, is nobody's."""
     return Node.at(b"?", address)
@@ -122,11 +150,12 @@ class NodeHeap(BothSpellings):
 
     def push(self, nodes: Node | Iterable[Node]) -> None:
         """Add one node or several; an id that is there already is left as it is."""
+        heap, by_id, target = self.heap, self._by_id, self.node.long_id
         for node in (nodes,) if isinstance(nodes, Node) else nodes:
-            if node.id not in self._by_id:
-                self._by_id[node.id] = node
-                distance = self.node.long_id ^ node.long_id
-                self.heap.insert(bisect_left(self.heap, (distance,)), (distance, node))
+            if node.id not in by_id:
+                by_id[node.id] = node
+                heap.append((target ^ node.long_id, node))
+        heap.sort(key=_distance)  # nearly in order: for a handful of nodes a third of what inserting each takes
 
     def remove(self, peers: Iterable[bytes]) -> None:
         """Forget the nodes with these ids; hidden ones may become visible in their place."""
@@ -136,6 +165,8 @@ class NodeHeap(BothSpellings):
 
     def trim(self, most: int) -> list[bytes]:
         """Forget the farthest nodes beyond the `most` nearest; return their ids."""
+        if len(self.heap) <= most:
+            return []
         forgotten = [node.id for _, node in self.heap[most:]]
         for node_id in forgotten:
             del self._by_id[node_id]

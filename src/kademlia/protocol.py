@@ -156,7 +156,8 @@ class KademliaProtocol(Hosted, BothSpellings):
     @property
     def pressing(self) -> bool:
         """Whether `tick` has something to do at once; what comes next besides is a time-out of 0.2 s or longer."""
-        return self.upkeep.handoff.deadline() < self.now
+        handoff = self.upkeep.handoff
+        return bool(handoff.newcomers) and handoff.deadline() < self.now
 
     def wall_clock(self, now: float, wall: float) -> None:
         """Learn the wall-clock time, each minute or so; a leap means that the machine slept, so our link was down."""
@@ -362,12 +363,14 @@ class KademliaProtocol(Hosted, BothSpellings):
         if value is not None or self.stopped:
             return finished(value)
         target = Node(key)
-        self.router.bucket_of(target.long_id).last_updated = self.now
-        peers = self.contacts.to_ask(target) + self.askable(self.survey.near(target, self.now))
+        bucket = self.router.bucket_of(target.long_id)
+        bucket.last_updated = self.now
+        peers = self.contacts.to_ask(target)
+        if len(bucket) >= bucket.ksize:  # there are more nodes than the table has room for
+            peers = peers + self.askable(self.survey.near(target, self.alpha, self.now))
         crawl = ValueSpiderCrawl(self, target, peers, self.router.ksize, self.alpha)
-        operation = self._begin(crawl.start)
-        operation.then(lambda _value: self.survey.heard(crawl.answered_by(), self.now))
-        return operation
+        crawl.operation.then(partial(self._searched, crawl))
+        return self._begin(crawl.start)
 
     def publish(self, key: bytes, value: Any) -> Operation[bool]:
         """Store a value at the k nodes closest to its key; True if at least one other node accepted it.
@@ -399,7 +402,9 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def askable(self, nodes: list[Node]) -> list[Node]:
         """Return those of some nodes that a lookup may ask: of our address family, and not resting (R30)."""
-        return [node for node in nodes if self.reaches(node.ip) and not self.contacts.resting(node, self.now)]
+        reached = {":" in ip: self.reaches(ip) for ip in ("0.0.0.0", "::")}  # noqa: S104  # one of each family
+        resting, now = self.contacts.resting, self.now
+        return [node for node in nodes if reached[":" in node.address[0]] and not resting(node, now)]
 
     def _call(self, method: str, node: Node, *args: Any) -> Any:
         checked_address(node.address)
@@ -418,6 +423,10 @@ class KademliaProtocol(Hosted, BothSpellings):
     def _looked_up(self, crawl: NodeSpiderCrawl, nodes: list[Node]) -> None:
         if crawl.found_all:
             self.survey.found(crawl.node, nodes, self.now)
+
+    def _searched(self, crawl: ValueSpiderCrawl, _value: object) -> None:
+        if crawl.asked > self.alpha:  # others than we knew of
+            self.survey.heard(crawl.answered_by(), self.now)
 
     def _welcome(self, node: Node) -> None:
         if self._welcomes_itself:

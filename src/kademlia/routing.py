@@ -119,12 +119,12 @@ class RoutingTable(BothSpellings):
         """
         if node.id == self.node.id:
             return False
-        index = self.get_bucket_for(node)
-        while not self.buckets[index].add_node(node):
-            if not self._splits(self.buckets[index]):
+        bucket = self.bucket_of(node.long_id)
+        while not bucket.add_node(node):
+            if not self._splits(bucket):
                 return False
-            self.split_bucket(index)
-            index = self.get_bucket_for(node)
+            self.split_bucket(self.get_bucket_for(node))
+            bucket = self.bucket_of(node.long_id)
         return True
 
     addContact = add_contact
@@ -144,7 +144,7 @@ class RoutingTable(BothSpellings):
     def has_room(self, long_id: int) -> bool:
         """Return whether a node with this id would become a contact at once."""
         bucket = self.bucket_of(long_id)
-        return len(bucket) < bucket.ksize or self._splits(bucket)
+        return len(bucket.nodes) < bucket.ksize or self._splits(bucket)
 
     def contacts(self) -> list[Node]:
         """Return every contact, in the order of buckets."""
@@ -235,15 +235,25 @@ class RoutingTable(BothSpellings):
     def closest(self, target: Node, k: int, exclude: Address | None = None, skip: Container[bytes] = ()) -> list[Node]:
         """Return the k contacts closest to `target`, nearest first, without its own id, an address, and ids to skip."""
         long_id = target.long_id
+        return sorted(self.closest_of(target, k, exclude, skip), key=lambda node: node.long_id ^ long_id)
+
+    def closest_of(
+        self, target: Node, k: int, exclude: Address | None = None, skip: Container[bytes] = ()
+    ) -> list[Node]:
+        """Return the same in no order: only within the farthest bucket it has to be found out who is nearest."""
+        long_id = target.long_id
         found: list[Node] = []
         for bucket in self._nearest_first(long_id):
-            found += [
-                node
-                for node in sorted(bucket.nodes.values(), key=lambda node: node.long_id ^ long_id)
-                if node.long_id != long_id and node.id not in skip and node.address != exclude
-            ]
-            if len(found) >= k:
-                return found[:k]
+            fit = [node for node in bucket.nodes.values() if node.address != exclude and node.id not in skip]
+            if not found and target.id in bucket.nodes:
+                fit = [node for node in fit if node.long_id != long_id]
+            missing = k - len(found)
+            if len(fit) > missing:
+                fit.sort(key=lambda node: node.long_id ^ long_id)
+                del fit[missing:]
+            found += fit
+            if len(found) == k:
+                break
         return found
 
     def _nearest_first(self, long_id: int) -> Iterator[KBucket]:

@@ -76,9 +76,11 @@ class Tree(Generic[L]):
     def around(self, long_id: int, depth: int = 0) -> Iterator[L]:
         """Yield the leaves that share `depth` bits with an id: none holds an id nearer than one of an earlier leaf.
 
-        First the leaf that holds the id; then, outwards, each sibling subtree, walked from the id's mirror image.
+        A leaf's ids are at distances that lie side by side, too: the next leaf is the one at the next distance.
         """
-        leaf = self.leaf(long_id)
-        yield leaf
-        for sibling in range(leaf.depth() - 1, depth - 1, -1):
-            yield from self.around(mirrored(long_id, sibling), sibling + 1)
+        distance, end = 0, 1 << (ID_BITS - depth)
+        while distance < end:
+            leaf = self.leaf(long_id ^ distance)
+            yield leaf
+            low, high = leaf.range
+            distance += high - low + 1

@@ -123,15 +123,20 @@ def test_a_holder_that_dies_meanwhile_is_replaced_by_the_next_closest() -> None:
     assert finish(residents[90], get_many(residents[90], values)) == values
 
 
-def test_a_node_that_came_meanwhile_and_was_heard_of_keeps_its_share() -> None:
-    """A lookup of the same batch that finds a newcomer tells the others."""
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_node_that_came_meanwhile_keeps_its_share(heard: bool) -> None:
+    """What was known of the network is forgotten when somebody new shows up, or after a minute."""
     world, residents = network(30, 4)
     publisher = residents[15]
     values: dict[Hashable, object] = {f"key {number}": number for number in range(200)}
     finish(publisher, set_many(publisher, values))
     newcomer = world.add(ksize=4)
     world.finish(newcomer.protocol.join([residents[0].address]))
-    world.run(5)
+    if heard:
+        world.finish(newcomer.protocol.call_ping(publisher.node))
+        world.run(5)
+    else:
+        world.run(limits.SURVEY_S)
     again = {f"again {number}": number for number in range(200)}
     finish(publisher, set_many(publisher, again))
     residents.append(newcomer)

@@ -69,7 +69,7 @@ def test_holders_are_exactly_the_k_closest_or_unknown(
         told = survey.holders(key, 100.0)
         if told is not None:
             assert [node.id for node in told] == [node.id for node in nearest(nodes, key, ksize)]
-        near = survey.near(key, 100.0)
+        near = survey.near(key, ksize, 100.0)
         assert len(near) <= ksize
         assert {node.id for node in near} <= {node.id for node in nodes}
 
@@ -100,7 +100,7 @@ def test_who_found_nobody_knows_nothing() -> None:
     survey = Survey(20)
     survey.found(Node(digest("target")), [], 1.0)
     assert survey.holders(Node(digest("target")), 1.0) is None
-    assert survey.near(Node(digest("target")), 1.0) == []
+    assert survey.near(Node(digest("target")), 20, 1.0) == []
 
 
 def test_who_is_not_found_any_more_is_forgotten() -> None:
@@ -123,7 +123,7 @@ def test_what_was_learnt_is_forgotten_after_a_minute() -> None:
     survey.found(key, nearest(nodes, key, 20), 1000.0 + limits.SURVEY_S)
     assert survey.holders(key, 1000.0 + limits.SURVEY_S) is not None
     assert survey.holders(key, 1000.1 + limits.SURVEY_S) is None
-    assert survey.near(key, 1000.1 + limits.SURVEY_S) == []
+    assert survey.near(key, 20, 1000.1 + limits.SURVEY_S) == []
     survey.found(key, nearest(nodes, key, 20), 1000.2 + limits.SURVEY_S)
     assert survey.holders(key, 1000.3 + limits.SURVEY_S) is not None
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 
+from kademlia.bucket import KBucket
 from kademlia.engine import limits
 from kademlia.engine.link import Link
 from kademlia.engine.records import FOREVER, NEVER, Record, Records
@@ -59,6 +60,8 @@ class Contacts:
 
     def to_ask(self, target: Node, count: int = 0) -> list[Node]:
         """Return whom to ask about a target: the k (or so many) closest contacts; failing ones for want of others."""
+        if not count and (nearest := self.telling.nearest(target)):
+            return nearest
         count = count or self._router.ksize
         return self._router.closest(target, count, None, self.failing) or self._router.closest(target, count)
 
@@ -82,7 +85,7 @@ class Contacts:
     def resting(self, node: Node, now: float) -> bool:
         """Return whether a node is not to be asked now, after calls it did not answer (R30)."""
         record = self._records.known(node.address)
-        return record is not None and now < record.locked_until
+        return record is not None and record.lapse is not None and now < record.locked_until
 
     # -- news ----------------------------------------------------------------------------------------------------
 
@@ -145,7 +148,7 @@ class Contacts:
         known = bucket.nodes.get(node.id)
         if known is None:
             if not record.ephemeral:
-                self._newcomer(node, record, now)
+                self._newcomer(node, record, bucket, now)
         elif known.address == record.address:
             record.bucket = bucket
             self._unflag(node)
@@ -219,14 +222,16 @@ class Contacts:
         """Note who lives at an address; whoever we thought lived there is a ghost."""
         if record.node is not None and self._is_contact(record.node):
             self.forget(record.node)
-        record.node = Node.at(node_id, record.address)
+        record.node = Node.shared(node_id, record.address)
 
-    def _newcomer(self, node: Node, record: Record, now: float) -> None:
+    def _newcomer(self, node: Node, record: Record, bucket: KBucket, now: float) -> None:
         if now < record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
             return
-        if self._router.has_room(node.long_id):
+        if len(bucket.nodes) < bucket.ksize or self._router.has_room(node.long_id):
             self._welcome(node)  # which adds it, unless a program's own method decides otherwise
-            self._settled(record, node)
+            if node.id not in bucket.nodes:  # or was it split?
+                bucket = self._router.bucket_of(node.long_id)
+            record.bucket = bucket if node.id in bucket.nodes else None
             return
         self._router.add_contact(node)  # into the replacement cache: its bucket is full
         record.replacement_noted_at = now
@@ -248,10 +253,6 @@ class Contacts:
         if record.requests >= limits.REQUESTS_UNTIL_PING:
             return True
         return self._router.has_room(int.from_bytes(claimed, "big"))
-
-    def _settled(self, record: Record, node: Node) -> None:
-        """Note where in the table a node is, if it is."""
-        record.bucket = self._router.bucket_of(node.long_id) if self._is_contact(node) else None
 
     def _flag(self, node: Node) -> None:
         if node.id not in self.failing:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kademlia.engine import limits
-from kademlia.engine.operation import Operation
+from kademlia.engine.operation import Operation, finished
 from kademlia.engine.records import FOREVER, NEVER
 from kademlia.node import Node
 from kademlia.storage import ForgetfulStorage, pairs
@@ -28,32 +28,31 @@ class Handoff:
 
     def __init__(self, protocol: KademliaProtocol) -> None:
         self._protocol = protocol
-        self._newcomers: deque[_Transfer] = deque()
+        self.newcomers: deque[_Transfer] = deque()
 
     def to(self, newcomer: Node) -> Operation[Results]:
         """Start to hand over; the operation ends with how each store went, as (answered, answer)."""
-        transfer = _Transfer(self._protocol, newcomer)
         storage = self._protocol.storage
         empty = type(storage) is ForgetfulStorage and not storage.data
-        if empty or len(self._newcomers) >= limits.HANDOFF_NEWCOMERS_MAX:
-            transfer.end()
-        else:
-            self._newcomers.append(transfer)
+        if empty or len(self.newcomers) >= limits.HANDOFF_NEWCOMERS_MAX:
+            return finished([])
+        transfer = _Transfer(self._protocol, newcomer)
+        self.newcomers.append(transfer)
         return transfer.operation
 
     def tick(self, now: float) -> None:
         """Take one step with the first newcomer."""
-        if self._newcomers and self._newcomers[0].step():
-            self._newcomers.popleft()
+        if self.newcomers and self.newcomers[0].step():
+            self.newcomers.popleft()
 
     def deadline(self) -> float:
         """Return a time that has passed if the next step can be taken at once."""
-        return NEVER if self._newcomers and self._newcomers[0].may_step() else FOREVER
+        return NEVER if self.newcomers and self.newcomers[0].may_step() else FOREVER
 
     def clear(self) -> None:
         """Hand over nothing more."""
-        while self._newcomers:
-            self._newcomers.popleft().end()
+        while self.newcomers:
+            self.newcomers.popleft().end()
 
 
 class _Transfer:

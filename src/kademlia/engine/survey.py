@@ -1,9 +1,9 @@
 """What a node's lookups of the last minute found, so that values with neighbouring keys share their lookups.
 
-A lookup finds the k nodes closest to its target. Whoever shares more bits with the target than the farthest of them
-is among them, so one subtree of ids is known completely. Where such subtrees cover all that could be among the k
-closest of another key, that key needs no lookup of its own (the reasoning of R27, at any place): who stores many values
-makes a few lookups for every k nodes of the network, and not one for every key.
+A lookup finds the k nodes closest to its target. Whoever is nearer than the farthest of them is among them, so all ids
+up to that distance are known, which are a few subtrees. Where those of several lookups cover all that could be among
+the k closest of another key, that key needs no lookup of its own (the reasoning of R27, at any place): who stores many
+values makes a few lookups for every k nodes of the network, and not one for every key.
 
 Nodes come and go. So all is forgotten after a minute, when a node that nobody told us of becomes a contact, since it
 may not be the only new one, and when our link was down.
@@ -12,10 +12,14 @@ may not be the only new one, and when our link was down.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
 
 from kademlia.engine import limits
 from kademlia.node import Node
 from kademlia.tree import ID_BITS, shared_bits
+
+#: Leading bits of a distance that are looked at: the ids left out are less than 1 % of those below it.
+RADIUS_BITS = 8
 
 
 class Survey:
@@ -26,6 +30,7 @@ class Survey:
         self._began = 0.0
         self._ids: list[int] = []  # in order
         self._nodes: dict[int, Node] = {}
+        self._radii: dict[int, int] = {}  # what was looked up, and up to which distance
         self._known: list[tuple[int, int]] = []  # ranges known completely, in order; none touches the next
 
     def found(self, target: Node, nodes: list[Node], now: float) -> None:
@@ -33,14 +38,15 @@ class Survey:
         if not nodes:
             return
         self._expire(now)
-        depth = shared_bits(target.long_id, nodes[-1].long_id) + 1 if len(nodes) >= self._ksize else 0
-        low, high = _subtree(target.long_id, min(depth, ID_BITS))
-        start, end = bisect_left(self._ids, low), bisect_right(self._ids, high)
-        for long_id in self._ids[start:end]:  # who is not found any more
-            del self._nodes[long_id]
-        del self._ids[start:end]
+        radius = nodes[-1].long_id ^ target.long_id if len(nodes) >= self._ksize else 1 << ID_BITS
+        self._radii[target.long_id] = radius
+        for low, high in _nearer(target.long_id, radius):
+            start, end = bisect_left(self._ids, low), bisect_right(self._ids, high)
+            for long_id in self._ids[start:end]:  # who is not found any more
+                del self._nodes[long_id]
+            del self._ids[start:end]
+            self._cover(low, high)
         self.heard(nodes, now)
-        self._cover(low, high)
 
     def heard(self, nodes: list[Node], now: float) -> None:
         """Learn of nodes that answered."""
@@ -53,25 +59,39 @@ class Survey:
     def holders(self, key: Node, now: float) -> list[Node] | None:
         """Return the k closest nodes to a key, nearest first, or None where we may not know them all."""
         self._expire(now)
-        place = bisect_left(self._ids, key.long_id)
-        neighbours = self._ids[max(place - 1, 0) : place + 1]
-        deepest = max((shared_bits(key.long_id, long_id) for long_id in neighbours), default=0)
-        for depth in range(deepest, -1, -1):
-            low, high = _subtree(key.long_id, depth)
-            inside = self._ids[bisect_left(self._ids, low) : bisect_right(self._ids, high)]
-            if len(inside) >= self._ksize or depth == 0:
-                return self._nearest(key, inside) if inside and self._is_known(low, high) else None
-        return None
+        nearest = self._nearest(key, self._around(key.long_id), self._ksize)
+        if not nearest:
+            return None
+        radius = nearest[-1].long_id ^ key.long_id if len(nearest) == self._ksize else 1 << ID_BITS
+        return nearest if self._is_known_within(key.long_id, radius) else None
 
-    def near(self, key: Node, now: float) -> list[Node]:
-        """Return up to k nodes close to a key, where there is no need to know them all."""
+    def _is_known_within(self, long_id: int, radius: int) -> bool:
+        if self._radii.get(long_id, -1) >= radius:  # looked up itself
+            return True
+        ranges = [*_nearer(long_id, radius), _last_of(long_id, radius)]
+        return all(self._is_known(low, high) for low, high in ranges)
+
+    def _around(self, long_id: int) -> list[int]:
+        """Return the ids in the smallest subtree around one that has k of them, or all."""
+        place = bisect_left(self._ids, long_id)
+        neighbours = self._ids[max(place - 1, 0) : place + 1]
+        deepest = max((shared_bits(long_id, other) for other in neighbours), default=0)
+        for depth in range(deepest, 0, -1):
+            low, high = _subtree(long_id, depth)
+            inside = self._ids[bisect_left(self._ids, low) : bisect_right(self._ids, high)]
+            if len(inside) >= self._ksize:
+                return inside
+        return self._ids
+
+    def near(self, key: Node, count: int, now: float) -> list[Node]:
+        """Return some nodes close to a key, the closest among them, where there is no need to know them all."""
         self._expire(now)
         place = bisect_left(self._ids, key.long_id)
-        return self._nearest(key, self._ids[max(place - self._ksize, 0) : place + self._ksize])
+        return self._nearest(key, self._ids[max(place - count, 0) : place + count], count)
 
-    def _nearest(self, key: Node, ids: list[int]) -> list[Node]:
+    def _nearest(self, key: Node, ids: list[int], count: int) -> list[Node]:
         target = key.long_id
-        return [self._nodes[distance ^ target] for distance in sorted([i ^ target for i in ids])[: self._ksize]]
+        return [self._nodes[distance ^ target] for distance in sorted([i ^ target for i in ids])[:count]]
 
     def _is_known(self, low: int, high: int) -> bool:
         place = bisect_right(self._known, (low, high)) - 1
@@ -92,11 +112,13 @@ class Survey:
         """Begin anew."""
         self._ids.clear()
         self._nodes.clear()
+        self._radii.clear()
         self._known.clear()
 
     def _expire(self, now: float) -> None:
         """Begin anew after a while, or with too many nodes."""
-        if now - self._began > limits.SURVEY_S or len(self._ids) > limits.SURVEY_NODES_MAX:
+        size = max(len(self._ids), len(self._radii))
+        if now - self._began > limits.SURVEY_S or size > limits.SURVEY_NODES_MAX:
             self._began = now
             self.forget()
 
@@ -105,3 +127,20 @@ def _subtree(long_id: int, depth: int) -> tuple[int, int]:
     """Return the lowest and the highest id that share so many bits with this one."""
     low = long_id >> (ID_BITS - depth) << (ID_BITS - depth)
     return low, low + (1 << (ID_BITS - depth)) - 1
+
+
+def _nearer(long_id: int, radius: int) -> Iterator[tuple[int, int]]:
+    """Yield subtrees of the ids whose distance to this one is below `radius`, the largest first: nearly all of them.
+
+    Each bit that is set in the radius stands for one: the distances with the same bits before, and without this one.
+    """
+    length = radius.bit_length()
+    for bit in range(length - 1, max(length - RADIUS_BITS, 0) - 1, -1):
+        if radius >> bit & 1:
+            yield _subtree(long_id ^ (radius >> bit ^ 1) << bit, ID_BITS - bit)
+
+
+def _last_of(long_id: int, radius: int) -> tuple[int, int]:
+    """Return the subtree with the ids nearer than `radius` that `_nearer` leaves out, and with some farther ones."""
+    bit = max(radius.bit_length() - RADIUS_BITS, 0)
+    return _subtree(long_id ^ (radius >> bit << bit) % (1 << ID_BITS), ID_BITS - bit)

@@ -77,6 +77,18 @@ class Circle:
                 break
         return rpcudp.contacts_body(told)
 
+    def nearest(self, target: Node) -> list[Node]:
+        """Return the k nearest to a target, nearest first, without itself."""
+        found: list[Node] = []
+        long_id = target.long_id
+        for ring in self.rings:
+            if len(found) > self.ksize:
+                break
+            found += sorted(ring, key=lambda node: node.long_id ^ long_id)
+        if found and found[0].long_id == long_id:
+            del found[0]
+        return found[: self.ksize]
+
 
 def _bits_below(nodes: list[Node]) -> int:
     """Return how many low bits can be left out of ids, so that the 30 above still tell them all apart.
@@ -98,19 +110,17 @@ class Telling:
         self._changes = router.changes
         self._failing = failing
         self._as_of = -1
-        self._starts: list[bytes] = []
+        self._buckets: list[KBucket] = []
+        self._starts: list[bytes] = []  # the lowest id of each
         self._circles: list[Circle | None] = []
         self._asked: list[bool] = []
 
     def about(self, key: bytes, record: Record) -> bytes:
         """Return the encoded contacts to tell an asker about a target: nobody is told of itself."""
-        if self._changes.count != self._as_of:
-            self._forget()
-        index = bisect_right(self._starts, key) - 1
-        circle = self._circles[index] or self._draw(index)
+        circle = self._circle(key)
         if circle is None:
             ksize = self._router.ksize
-            return rpcudp.contacts_body(self._router.closest(Node(key), ksize, record.address, self._failing))
+            return rpcudp.contacts_body(self._router.closest_of(Node(key), ksize, record.address, self._failing))
         node = record.node
         if node is None or key in circle.nodes:
             return circle.told_without(key, record.address)
@@ -119,10 +129,23 @@ class Telling:
                 return circle.told_without(key, record.address)
         return circle.told(key) if circle.wanting else circle.certain
 
+    def nearest(self, target: Node) -> list[Node] | None:
+        """Return the k live contacts closest to a target, nearest first, if it is remembered who they are."""
+        circle = self._circle(target.id)
+        return circle.nearest(target) if circle is not None else None
+
+    def _circle(self, key: bytes) -> Circle | None:
+        if self._changes.count != self._as_of:
+            self._forget()
+        index = bisect_right(self._starts, key) - 1
+        return self._circles[index] or self._draw(index)
+
     def _forget(self) -> None:
         buckets = self._router.buckets if self._router.is_tree else []
         self._as_of = self._changes.count
-        self._starts = [bucket.range[0].to_bytes(ID_BYTES, "big") for bucket in buckets]
+        if buckets is not self._buckets or len(buckets) != len(self._starts):  # else none of them was split
+            self._buckets = buckets
+            self._starts = [bucket.range[0].to_bytes(ID_BYTES, "big") for bucket in buckets]
         self._circles = [None] * (len(buckets) or 1)
         self._asked = [False] * (len(buckets) or 1)
 
