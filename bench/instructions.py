@@ -99,7 +99,9 @@ class Bench:
             self.protocol.receive(request, address, NOW)
             for datagram, target in self.protocol.take_outbox():
                 if datagram[0] == rpcudp.REQUEST:
-                    self.protocol.receive(rpcudp.response(datagram[1:21], self._ids[target]), target, NOW)
+                    self.protocol.receive(
+                        rpcudp.response(datagram[1:21], rpcudp.encode(self._ids[target])), target, NOW
+                    )
 
     def _request(self, method: str, *arguments: bytes) -> bytes:
         return rpcudp.request(self.random_bytes(20), rpcudp.encode((method, arguments)))

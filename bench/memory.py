@@ -17,6 +17,8 @@ from typing import Any
 from comparison import Comparison
 from operations import NETWORKS, PUBLISHED, interpreters, show
 
+from kademlia.node import NODES_REMEMBERED_MAX
+
 ENTRIES = 1_000_000
 ENTRIES_QUICK = 100_000
 
@@ -74,6 +76,13 @@ def contacts() -> list[Comparison]:
             "bytes",
             [took["bytes_per_stranger"]],
             note=f"{took['strangers']} addresses, {took['replacements']} of them in replacement caches",
+        ),
+        Comparison(
+            "a node remembered so that all who know it share it",
+            "",
+            "bytes",
+            [took["bytes_per_remembered"]],
+            note=f"without the node itself; at most {NODES_REMEMBERED_MAX:,} in a process, for all tables together",
         ),
     ]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kademlia.engine.operation import Operation, finished
-from kademlia.node import Node
+from kademlia.node import Node, forget_shared
 from kademlia.protocol import KademliaProtocol
 from kademlia.storage import ForgetfulStorage
 from kademlia.wire import rpcudp, trailer
@@ -47,16 +47,20 @@ class World:
         """Let one node ping the engine; as in a driver, its address and id are fresh objects in every datagram."""
         message_id = self.random_bytes(20)
         ping = rpcudp.request(message_id, rpcudp.encode(("ping", (identity.to_bytes(20, "big"),))))
-        self.engine.receive(trailer.introduction(ping, False, FIRST_BYTES), address_of(number), self.time)
-        self.answer(number, identity)
-
-    def answer(self, number: int, identity: int) -> None:
-        """Answer what the engine asks that node; heads of full buckets are asked too, and answer another time."""
+        reply = self.engine.receive(trailer.introduction(ping, False, FIRST_BYTES), address_of(number), self.time)
+        assert reply is not None, "the engine did not answer a first ping"
+        hints = trailer.split(reply)[1]
+        if hints and trailer.PING in hints:
+            self.answer(hints[trailer.PING], number, identity)
         for datagram, (ip, _) in self.engine.take_outbox():
             assert ip == address_of(number)[0], "the engine asked somebody else"
-            self.time += ROUND_TRIP_S
-            pong = rpcudp.response(datagram[1:21], identity.to_bytes(20, "big"))
-            self.engine.receive(pong, address_of(number), self.time)
+            self.answer(datagram[1:21], number, identity)
+
+    def answer(self, message_id: bytes, number: int, identity: int) -> None:
+        """Answer a ping of the engine."""
+        self.time += ROUND_TRIP_S
+        pong = rpcudp.response(message_id, rpcudp.encode(identity.to_bytes(20, "big")))
+        self.engine.receive(pong, address_of(number), self.time)
 
     def pause(self) -> None:
         """Let the engine finish what it is at, and forget what is over."""
@@ -123,6 +127,7 @@ def where(before: tracemalloc.Snapshot, after: tracemalloc.Snapshot, count: int)
 def measure(identities: Ids) -> dict[str, Any]:
     """Measure an engine that is offered those that it takes in, and then the others."""
     contacts, others = taken_in(identities)
+    forget_shared()  # of the nodes of that run: they are to be counted
     world = World(seed=1)
     tracemalloc.start()
     world.pause()
@@ -131,6 +136,8 @@ def measure(identities: Ids) -> dict[str, Any]:
     for number, identity in enumerate(contacts):
         world.offer(number, identity)
     world.pause()
+    remembering = tracemalloc.get_traced_memory()[0]
+    forget_shared()  # that nodes are remembered to be shared has a limit of its own, and a row of its own
     with_contacts = tracemalloc.get_traced_memory()[0]
     assert len(world.engine.router) == len(world.engine.records) == len(contacts)
     lines = where(start, tracemalloc.take_snapshot(), len(contacts))
@@ -143,6 +150,7 @@ def measure(identities: Ids) -> dict[str, Any]:
     return {
         "contacts": len(contacts),
         "bytes_per_contact": (with_contacts - before) / len(contacts),
+        "bytes_per_remembered": (remembering - with_contacts) / len(contacts),
         "strangers": strangers,
         "replacements": world.engine.stats().replacements,
         "bytes_per_stranger": (with_strangers - middle) / strangers,

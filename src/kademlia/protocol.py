@@ -122,9 +122,8 @@ class KademliaProtocol(Hosted, BothSpellings):
         if len(data) >= _DATAGRAM_BYTES_MIN:
             kind = data[0]
             if kind == _REQUEST:
-                if verified and (reply := self.straight.reply(data, record, now)) is not None:
-                    return reply
-                return self.answering.request(data, record, now)
+                straight = self.straight.reply if verified else self.straight.first
+                return straight(data, record, now) or self.answering.request(data, record, now)
             if kind == _RESPONSE:
                 self.asking.response(data, record, now)
                 return None

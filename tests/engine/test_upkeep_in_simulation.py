@@ -172,6 +172,7 @@ def test_a_restored_table_is_asked_first_and_told_to_nobody_before() -> None:
     """Contacts of an earlier life may be long gone."""
     world = World(9)
     residents = world.network(10)
+    world.run(1)  # until all have met
     old_life = residents[5]
     contacts = old_life.protocol.router.contacts()
     old_life.die()

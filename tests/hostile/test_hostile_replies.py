@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 
 import pytest
 from tests.hostile.strangers import RESPONSE, Stranger, answer, asked_for, encode, knows, request
 
+from kademlia.engine import limits
 from kademlia.sim import Resident, World
 from kademlia.utils import digest
 
@@ -197,6 +199,28 @@ def test_one_address_told_under_many_ids_is_not_flooded(ids: int) -> None:
     world.finish(node.protocol.fetch(KEY))
     world.run(30)
     assert len(victim.got) <= 4
+
+
+def test_a_liar_does_not_have_large_requests_sent_to_who_never_asked_for_them() -> None:
+    """First requests are padded, so that strangers can answer at once. Silent strangers soon get small ones only."""
+    world = World(5)
+    node = world.add()
+    net = [(f"198.51.100.{number}", 8468) for number in range(200)]
+    dead = {address: Stranger(world, address) for address in net}
+    told = cycle(net)
+
+    def lie(evil: Stranger, asker: bytes) -> bytes:
+        return contacts(*[[near(KEY, number), *next(told)] for number in range(20)])
+
+    liars = [evil_node(world, number, lie) for number in range(10)]
+    world.finish(node.protocol.join([liar.address for liar in liars]))
+    for number in range(100):
+        world.finish(node.protocol.fetch(digest(number)))
+        world.run(20)
+    got = [datagram for stranger in dead.values() for datagram in stranger.got]
+    large = [datagram for datagram in got if len(datagram) > limits.FIRST_REQUEST_BYTES]
+    assert len(got) > 500
+    assert len(large) <= 2 * (limits.FULLY_PADDED_MAX + len(liars))  # each is sent once more when it is late
 
 
 @pytest.mark.parametrize(

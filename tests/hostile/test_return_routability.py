@@ -195,7 +195,7 @@ def test_whoever_answers_the_ping_gets_everything_done_and_answered_in_full(pads
     neighbours = answers.pop("find_node")
     assert isinstance(neighbours, list)
     assert len(neighbours) == 20
-    assert neighbours == answers.pop("find_value missed")
+    assert sorted(neighbours) == sorted(answers.pop("find_value missed"))
     if not pads:
         answers.setdefault("stun", list(asker.address))  # dropped without credit: 28 bytes do not pay for 35
     assert answers == {

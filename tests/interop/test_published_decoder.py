@@ -123,7 +123,9 @@ async def test_an_answer_with_a_trailer_is_understood_as_one_without(
     for expected in ("ping", "find_node"):
         method, datagram, sender = await raw.asked()
         assert method == expected
-        raw.transport.sendto(trailer.append(rpcudp.response(datagram[1:21], results[method]), fields), sender)
+        raw.transport.sendto(
+            trailer.append(rpcudp.response(datagram[1:21], rpcudp.encode(results[method])), fields), sender
+        )
     assert await bootstrap == [ID.hex()]
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
 
 
+_REQUEST = bytes([rpcudp.REQUEST])
+
 #: The documented RPCs that read or write the storage.
 USING_STORAGE = ("store", "find_value")
 
@@ -68,6 +70,15 @@ class Answering:
             self._protocol.contacts.requested(record, claimed, self.held.waits_for(record.address), now)
         return reply
 
+    def ping_along(self, message_id: bytes, claimed: bytes, record: Record, now: float) -> None:
+        """Answer the ping that came with an answer to us."""
+        rpc = self._rpcs.get("ping")
+        if rpc is not None:
+            self._counts.requests += 1
+            reply = self._answer("ping", rpc, [claimed], _REQUEST + message_id, record, None, now)
+            if reply is not None:
+                self._protocol.send(reply, record.address)
+
     def release(self, record: Record, now: float) -> None:
         """Do and send what was held for an address that just proved itself."""
         if not self.held.waits_for(record.address):
@@ -108,8 +119,13 @@ class Answering:
         method = getattr(self._protocol, rpc.method)
         if self._by_program(name, rpc):
             return self._answer_by_program(method, arguments, message_id, record, hints, now)
-        reply = self._datagram(message_id, method(record.address, *arguments), hints)
-        if record.verified(now) or self._fits_credit(reply, record, self._reserve(name, arguments, record)):
+        body = rpcudp.encode(method(record.address, *arguments))
+        if record.verified(now):
+            self._counts.answered += 1
+            return self._datagram(message_id, body, hints)
+        along = self._ping_along(body, arguments, record, hints)
+        reply = self._datagram(message_id, body, hints, along)
+        if self._fits_credit(reply, record, self._reserve(name, arguments, record)):
             self._counts.answered += 1
             return reply
         if name == "stun":
@@ -160,7 +176,7 @@ class Answering:
             self._program_failed(method, result)
             return None
         try:
-            reply = self._datagram(message_id, result, hints)
+            reply = self._datagram(message_id, rpcudp.encode(result), hints)
         except (TypeError, ValueError, OverflowError, RecursionError) as fault:  # not a value that msgpack can carry
             self._program_failed(method, fault)
             return None
@@ -177,14 +193,31 @@ class Answering:
             f"{method.__qualname__} raised {type(fault).__name__}: {fault}; its caller gets no answer"
         )
 
-    def _datagram(self, message_id: bytes, result: object, hints: trailer.Trailer | None) -> bytes:
-        reply = rpcudp.response(message_id, result)
+    def _datagram(
+        self, message_id: bytes, body: bytes, hints: trailer.Trailer | None, ping: bytes | None = None
+    ) -> bytes:
+        reply = rpcudp.response(message_id, body)
         if hints is not None:
             told: trailer.Trailer = {trailer.NODE_ID: self._protocol.source_node.id}
             if self._protocol.ephemeral:
                 told[trailer.EPHEMERAL] = True
+            if ping is not None:
+                told[trailer.PING] = ping
             reply = trailer.append(reply, told)
         return reply
+
+    def _ping_along(
+        self, body: bytes, arguments: list[Any], record: Record, hints: trailer.Trailer | None
+    ) -> bytes | None:
+        """Return the message id of the ping that an answer to a stranger carries, if it fits and is of use.
+
+        Only a node of ours, as one that sent a trailer, understands it.
+        """
+        if hints is None or rpcudp.HEADER_BYTES + len(body) + trailer.ANSWER_BYTES_MAX > record.credit:
+            return None
+        protocol = self._protocol
+        wanted = bool(arguments) and protocol.contacts.wants_proof(record, arguments[0])
+        return protocol.asking.who_along(record) if wanted else None
 
     def _surely_exceeds_credit(self, name: str, key: bytes, record: Record) -> bool:
         """Return whether a stranger asks for more contacts than it paid for: half of all requests while nodes join.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kademlia.engine import limits
 from kademlia.engine.calls import Asker, Call
 from kademlia.engine.outcome import Who, Whoever
-from kademlia.engine.records import Record
+from kademlia.engine.records import NEVER, Record
 from kademlia.engine.rpcs import overrides
 from kademlia.node import ID_BYTES, Address, Node, stranger
 from kademlia.wire import rpcudp, trailer
@@ -25,6 +25,9 @@ class Asking:
         self._counts = protocol.counts
         self._calls = protocol.calls
         self._strangers: set[Address] = set()  # being asked who they are; only ever counted
+        answer_bytes = rpcudp.contacts_bytes_max(protocol.router.ksize) + trailer.ANSWER_BYTES_MAX
+        self._padded_places = limits.FULLY_PADDED_MAX
+        self._first_find_bytes = min(answer_bytes, limits.FIRST_REQUEST_BYTES_MAX)
         self._ping_body = rpcudp.call("ping", protocol.source_node.id)
         kind: Any = type(protocol)
         self._by_program = {
@@ -80,6 +83,22 @@ class Asking:
             node = record.node or stranger(record.address)
             self.ping(node, Who(record, self._strangers), resend=resend)
 
+    def who_along(self, record: Record) -> bytes | None:
+        """Begin the ping that an answer to a stranger carries; return its message id, or None if there is to be none.
+
+        The stranger proves its address by what it sends to us anyway, and our answer is the only datagram it costs.
+        """
+        protocol = self._protocol
+        busy = record.pinged or len(self._strangers) >= limits.STRANGERS_PINGED_MAX
+        if busy or self._by_program["call_ping"] or self._calls.in_flight >= limits.REQUESTS_IN_FLIGHT_MAX:
+            return None
+        self._strangers.add(record.address)
+        message_id = protocol.chance.bytes(ID_BYTES)
+        node = record.node or stranger(record.address)
+        asker = Who(record, self._strangers)
+        self._calls.carried(Call(message_id, "ping", b"", node, record, asker, False), protocol.now)
+        return message_id
+
     def request(self, method: str, body: bytes, node: Node, asker: Asker, *, resend: bool = True) -> None:
         """Send one request to a node, now or when its turn comes."""
         protocol = self._protocol
@@ -91,10 +110,16 @@ class Asking:
         datagram = rpcudp.request(message_id, body)
         introduces = resend and record.node is None  # a stranger's ping has to be as small as can be
         if introduces or protocol.ephemeral:
-            datagram = trailer.introduction(
-                datagram, protocol.ephemeral, limits.FIRST_REQUEST_BYTES if introduces else 0
-            )
+            size = self._introduction_bytes(method, record) if introduces else 0
+            datagram = trailer.introduction(datagram, protocol.ephemeral, size)
         self._calls.start(Call(message_id, method, datagram, node, record, asker, resend), protocol.now)
+
+    def _introduction_bytes(self, method: str, record: Record) -> int:
+        """Return how large a request to a node that may not know us has to be."""
+        if method not in ("find_node", "find_value") or record.proved_at > NEVER or not self._padded_places:
+            return limits.FIRST_REQUEST_BYTES
+        self._padded_places -= 1
+        return self._first_find_bytes
 
     def _let_program_ask(self, awaitable: Any, peer: Node, asker: Asker) -> None:
         host = self._protocol.host
@@ -122,17 +147,22 @@ class Asking:
         if call is None:
             self._counts.unmatched += 1
             return
+        protocol, answering = self._protocol, self._protocol.answering
         self._counts.replies += 1
         understood, result, hints = self._decoded(data)
         told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID) if hints else None
-        if told_id is not None and (not rpcudp.is_id(told_id) or told_id == self._protocol.source_node.id):
+        if told_id is not None and (not rpcudp.is_id(told_id) or told_id == protocol.source_node.id):
             told_id = None
         if hints and hints.get(trailer.EPHEMERAL) and record.bucket is None:
             record.ephemeral = True
         asked = call.node if len(call.node.id) == ID_BYTES else None
-        self._protocol.contacts.answered(record, told_id, asked, now)
-        if len(self._protocol.answering.held):
-            self._protocol.answering.release(record, now)
+        if record.proved_at == NEVER and self._padded_places < limits.FULLY_PADDED_MAX:
+            self._padded_places += 1
+        protocol.contacts.answered(record, told_id, asked, now)
+        if hints and told_id is not None and rpcudp.is_id(ping_id := hints.get(trailer.PING)):
+            answering.ping_along(ping_id, told_id, record, now)
+        if answering.held.parcels:
+            answering.release(record, now)
         someone_else = asked is not None and told_id is not None and told_id != asked.id
         self._settle(call, understood and not someone_else, result)
 

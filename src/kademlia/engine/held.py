@@ -29,7 +29,7 @@ class Held:
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
-        self._parcels: OrderedDict[tuple[Address, bytes], Parcel] = OrderedDict()
+        self.parcels: OrderedDict[tuple[Address, bytes], Parcel] = OrderedDict()
         self._per_address: dict[Address, list[bytes]] = {}
         self._bytes = 0
 
@@ -44,15 +44,15 @@ class Held:
         self._counts.held += 1
         self._per_address[address] = ids
         ids.append(message_id)
-        self._parcels[address, message_id] = Parcel(datagram, outgoing, now + limits.HELD_S)
+        self.parcels[address, message_id] = Parcel(datagram, outgoing, now + limits.HELD_S)
         self._bytes += len(datagram)
-        while len(self._parcels) > limits.HELD_MAX or self._bytes > limits.HELD_BYTES_MAX:
+        while len(self.parcels) > limits.HELD_MAX or self._bytes > limits.HELD_BYTES_MAX:
             self._drop_oldest()
         return True
 
     def release(self, address: Address) -> list[Parcel]:
         """Hand over what is held for an address, in the order it came."""
-        parcels = [self._parcels.pop((address, message_id)) for message_id in self._per_address.pop(address, ())]
+        parcels = [self.parcels.pop((address, message_id)) for message_id in self._per_address.pop(address, ())]
         self._bytes -= sum(len(parcel.datagram) for parcel in parcels)
         return parcels
 
@@ -62,24 +62,24 @@ class Held:
 
     def expire(self, now: float) -> None:
         """Drop what nobody waits for any more."""
-        while self._parcels and next(iter(self._parcels.values())).until <= now:
+        while self.parcels and next(iter(self.parcels.values())).until <= now:
             self._drop_oldest()
 
     def deadline(self) -> float:
         """Return when `expire` has something to do next."""
-        return next(iter(self._parcels.values())).until if self._parcels else FOREVER
+        return next(iter(self.parcels.values())).until if self.parcels else FOREVER
 
     def clear(self) -> None:
         """Drop everything."""
-        self._parcels.clear()
+        self.parcels.clear()
         self._per_address.clear()
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._parcels)
+        return len(self.parcels)
 
     def _drop_oldest(self) -> None:
-        (address, message_id), parcel = self._parcels.popitem(last=False)
+        (address, message_id), parcel = self.parcels.popitem(last=False)
         self._counts.held_dropped += 1
         self._bytes -= len(parcel.datagram)
         ids = self._per_address[address]

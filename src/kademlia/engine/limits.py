@@ -60,8 +60,15 @@ HELD_PER_ADDRESS_MAX = 64
 #: What is held longer than a caller waits is of no use to it.
 HELD_S = HARD_TIMEOUT_S
 
-#: First requests are padded to this size, so that the answer and the ping that proves our address fit our credit.
+#: First requests are padded to this size, so that the answer and the ping that proves our address fit our credit;
+#: a first find_node or find_value to the size of its answer, which need not be held then. That is what passes through
+#: every network in one piece: IPv6 promises 1,280 bytes, headers included.
 FIRST_REQUEST_BYTES = 128
+FIRST_REQUEST_BYTES_MAX = 1200
+
+#: First requests of that size that strangers may leave unanswered; each stranger that answers gives a place back. So a
+#: liar that tells of addresses where nobody lives can have 60 kB sent there, and then small requests only.
+FULLY_PADDED_MAX = 64
 
 # -- contacts ------------------------------------------------------------------------------------------------------
 

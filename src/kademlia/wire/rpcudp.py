@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
-from kademlia.node import ID_BYTES, Node
+from kademlia.node import ID_BYTES, Node, remembered
 
 REQUEST = 0
 RESPONSE = 1
@@ -40,6 +40,9 @@ DECODE_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 #: Least bytes of a contact in an answer: an array of three, an id, the shortest address, a port.
 CONTACT_BYTES_MIN = 1 + 22 + 8 + 1
+
+#: Most bytes of a contact with an IPv4 address.
+CONTACT_V4_BYTES_MAX = 1 + 22 + 16 + 3
 
 #: Integers that msgpack can carry.
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
@@ -76,9 +79,14 @@ def call(method: str, *arguments: object) -> bytes:
     return encode((method, arguments))
 
 
-def response(message_id: bytes, result: object) -> bytes:
-    """Return an answer's datagram."""
-    return b"\x01" + message_id + encode(result)
+def response(message_id: bytes, body: bytes) -> bytes:
+    """Return an answer's datagram from its encoded result."""
+    return b"\x01" + message_id + body
+
+
+def contacts_bytes_max(count: int) -> int:
+    """Return how many bytes an answer with so many contacts takes at most, its header included, over IPv4."""
+    return HEADER_BYTES + 3 + count * CONTACT_V4_BYTES_MAX
 
 
 def decode(body: bytes | msgspec.Raw, levels: int = NESTING_MAX) -> Any:
@@ -137,7 +145,7 @@ def nested_within(value: object, levels: int) -> bool:
     return value is None or type(value) in VALUE_TYPES
 
 
-def is_id(value: object) -> bool:
+def is_id(value: object) -> TypeGuard[bytes]:
     """Return whether a decoded value is a node id or a key."""
     return type(value) is bytes and len(value) == ID_BYTES
 
@@ -212,12 +220,17 @@ def _contact(entry: object) -> Node | None:
     node_id, ip, port = entry[:3]
     if isinstance(ip, bytes):  # Python 2 nodes
         ip = ip.decode("latin-1")
-    if not is_id(node_id) or type(ip) is not str or type(port) is not int or not 0 < port < 65536:
+    if type(node_id) is not bytes or type(ip) is not str or type(port) is not int:
+        return None
+    node = remembered(node_id)
+    if node is not None and node.address == (ip, port):  # it was looked at before
+        return node
+    if len(node_id) != ID_BYTES or not 0 < port < 65536:
         return None
     if len(ip) > IP_CHARACTERS_MAX:  # before it is looked at, and remembered
         return None
     ip = plain_ip(ip)
-    return Node.at(node_id, (ip, port)) if is_host(ip) else None
+    return Node.shared(node_id, (ip, port)) if is_host(ip) else None
 
 
 def plain_ip(ip: str) -> str:
