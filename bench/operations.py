@@ -29,13 +29,14 @@ ROOT = Path(__file__).parent.parent
 PUBLISHED = "kademlia-2.2.3"
 CPP = "cpp"
 
-#: Operations of one round, of one round in a hurry, and of the round before the first, which is not measured.
+#: Operations of one round, and of one round in a hurry.
 OPERATIONS = 400
 OPERATIONS_QUICK = 80
-OPERATIONS_WARMING_UP = 80
 
-#: The same where a network is to be at rest, in which all 100 nodes have met: newcomers are handed values.
-OPERATIONS_UNTIL_REST = 800
+#: Operations of each node before the first round, which are not measured: then all nodes have met (newcomers are handed
+#: values), and are as busy as they will be. OpenDHT settles by itself, and every operation costs it more than the last.
+OPERATIONS_UNTIL_REST = 24
+OPERATIONS_OPENDHT = 80
 
 #: Nodes that join, and nodes that join in a hurry; more rounds than these tell nothing new.
 JOINING = 1000
@@ -65,7 +66,7 @@ class Network:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
 
-    def do(self, what: str, **how: int) -> Took:
+    def do(self, what: str, **how: int | bool) -> Took:
         """Command something and wait for it.
 
         Raises:
@@ -131,11 +132,10 @@ def operations(quick: bool) -> dict[str, Rounds]:
     return {"set": Rounds(count), "get": Rounds(count)}
 
 
-def warm_up(ours: Network, theirs: Network, count: int) -> None:
-    """Do in each network what will be measured."""
-    for network in (ours, theirs):
-        network.do("set", seed=-1, count=count)
-        network.do("get", seed=-1, count=count)
+def warm_up(network: Network, count: int) -> None:
+    """Do in a network what will be measured."""
+    network.do("set", seed=-1, count=count)
+    network.do("get", seed=-1, count=count)
 
 
 def one_round(ours: Network, theirs: Network, done: dict[str, Rounds], seed: int) -> None:
@@ -154,19 +154,27 @@ def unwell(took: Took) -> str:
 
 def beside_published(python: str, rounds: int, quick: bool) -> list[Comparison]:
     """Compare `set` and `get` on 100 nodes with k = 20."""
-    size = (100, 20)
+    size = nodes, _ = (100, 20)
     done = operations(quick)
+    looking = Rounds(done["set"].count, theirs=done["set"].theirs)
     with Network(sys.executable, "nodes.py", *size) as ours, Network(python, "nodes.py", *size) as theirs:
-        ours.do("join")
-        theirs.do("join")
-        warm_up(ours, theirs, OPERATIONS_UNTIL_REST)
+        for network in (ours, theirs):
+            network.do("join")
+            warm_up(network, nodes * OPERATIONS_UNTIL_REST)
         for seed in range(rounds):
             one_round(ours, theirs, done, seed)
-        requests = [network.do("count", seed=-2, count=OPERATIONS_QUICK) for network in (ours, theirs)]
+        for seed in range(rounds, 2 * rounds):
+            looking.ours.append(ours.do("set", seed=seed, count=looking.count, looking=True))
+        requests = theirs.do("count", seed=-2, count=OPERATIONS_QUICK)
     rows = []
-    for what, must, aim in (("set", 12, 16), ("get", 4, 5)):
-        one, other = done[what].per_cpu_second()
-        note = f"requests each: {requests[0][what]:.1f}, theirs {requests[1][what]:.1f}; {done[what].right()}"
+    for what, taken, must, aim in (
+        ("set", done["set"], 12, 16),
+        ("get", done["get"], 4, 5),
+        ("set, each by a lookup of its own", looking, None, None),
+    ):
+        one, other = taken.per_cpu_second()
+        requested = statistics.mean(took["requests"] for took in taken.ours) / taken.count
+        note = f"requests each: {requested:.1f}, theirs {requests[what[:3]]:.1f}; {taken.right()}"
         rows.append(
             Comparison(
                 f"{what}, 100 nodes, k = 20, 100 bytes, 8 at a time",
@@ -177,8 +185,8 @@ def beside_published(python: str, rounds: int, quick: bool) -> list[Comparison]:
                 must,
                 aim,
                 more_is_better=True,
-                wall=done[what].wall(),
-                note=note + unwell(done[what].ours[-1]),
+                wall=taken.wall(),
+                note=note + unwell(taken.ours[-1]),
             )
         )
     return rows
@@ -189,28 +197,38 @@ def beside_cpp(python: str, rounds: int, quick: bool) -> list[Comparison]:
 
     New networks each round: OpenDHT keeps up its searches for minutes, and every operation costs it more than the last.
     """
+    nodes = 50
     done = operations(quick)
+    looking = Rounds(done["set"].count, theirs=done["set"].theirs)
     for seed in range(rounds):
-        with Network(sys.executable, "nodes.py", 50, 8) as ours, Network(python, "opendht_nodes.py", 50) as theirs:
+        with (
+            Network(sys.executable, "nodes.py", nodes, 8) as ours,
+            Network(python, "opendht_nodes.py", nodes) as theirs,
+        ):
             ours.do("join")
             theirs.do("settle")
-            warm_up(ours, theirs, OPERATIONS_WARMING_UP)
+            warm_up(ours, nodes * OPERATIONS_UNTIL_REST)
+            warm_up(theirs, OPERATIONS_OPENDHT)
             one_round(ours, theirs, done, seed)
+            looking.ours.append(ours.do("set", seed=seed + rounds, count=looking.count, looking=True))
     rows = []
-    for what, must, aim in (("set", 0.7, 0.45), ("get", 0.2, 0.12)):
-        one, other = done[what].cpu_us()
-        name = {"set": "put", "get": "get"}[what]
+    for what, taken, must, aim in (
+        ("put", done["set"], 0.7, 0.45),
+        ("get", done["get"], 0.2, 0.12),
+        ("put, each by a lookup of its own", looking, None, None),
+    ):
+        one, other = taken.cpu_us()
         rows.append(
             Comparison(
-                f"{name}, 50 nodes, k = 8, 100 bytes, 8 at a time",
+                f"{what}, 50 nodes, k = 8, 100 bytes, 8 at a time",
                 "OpenDHT (C++)",
                 "us CPU per operation",
                 one,
                 other,
                 must,
                 aim,
-                wall=done[what].wall(),
-                note=f"{background(done[what])}; {done[what].right()}{unwell(done[what].ours[-1])}",
+                wall=taken.wall(),
+                note=f"{background(taken)}; {taken.right()}{unwell(taken.ours[-1])}",
             )
         )
     return rows

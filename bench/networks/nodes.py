@@ -151,11 +151,16 @@ async def join(servers: Servers, counting: bool = False) -> dict[str, Any]:
     }
 
 
-async def set_all(servers: Servers, seed: int, count: int) -> dict[str, Any]:
-    """Store values from nodes chosen at random."""
+async def set_all(servers: Servers, seed: int, count: int, looking: bool = False) -> dict[str, Any]:
+    """Store values from nodes chosen at random.
+
+    `looking`: each by a lookup of its own. What earlier ones found our nodes remember for a minute; others do not.
+    """
     chosen = commands.chosen(seed, servers)
 
     async def store(server: Any, key: str, value: bytes) -> bool:
+        if looking and is_ours(servers):
+            server.protocol.survey.forget()
         return await server.set(key, value) is True  # ours begins when it is called, not when it is awaited
 
     jobs = [store(next(chosen), key, value) for key, value in commands.pairs(seed, count)]
