@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kademlia.crawling import Lookup
 from kademlia.engine import limits
+from kademlia.engine.lookup import Lookup
 from kademlia.node import Node
 
 TARGET = Node(bytes(20))
