@@ -100,13 +100,13 @@ class Survey:
 
     def _cover(self, low: int, high: int) -> None:
         """Note that a range is known, as one with those it overlaps or touches."""
-        apart = []
-        for start, end in self._known:
-            if end + 1 < low or high + 1 < start:
-                apart.append((start, end))
-            else:
-                low, high = min(low, start), max(high, end)
-        self._known = sorted([*apart, (low, high)])
+        known = self._known
+        first, last = bisect_left(known, (low,)), bisect_left(known, (high + 2,))
+        if first and known[first - 1][1] + 1 >= low:
+            first -= 1
+        if first < last:
+            low, high = min(low, known[first][0]), max(high, known[last - 1][1])
+        known[first:last] = [(low, high)]
 
     def forget(self) -> None:
         """Begin anew."""
