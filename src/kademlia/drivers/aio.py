@@ -53,8 +53,8 @@ class Transport:
     def drain(self) -> bool:
         """Read a burst of datagrams and answer each; return whether more may be waiting."""
         receive, now, answers = self._receive, self._driver.now(), []
-        burst = self.datagrams.read()
         try:
+            burst = self.datagrams.read()
             for data, address in burst:  # one look at the clock for all, and nothing that can be left out
                 answer = receive(data, address, now)
                 if answer is not None:
