@@ -154,10 +154,13 @@ def unwell(took: Took) -> str:
 
 def beside_published(python: str, rounds: int, quick: bool) -> list[Comparison]:
     """Compare `set` and `get` on 100 nodes with k = 20."""
-    size = nodes, _ = (100, 20)
+    nodes, ksize = 100, 20
     done = operations(quick)
     looking = Rounds(done["set"].count, theirs=done["set"].theirs)
-    with Network(sys.executable, "nodes.py", *size) as ours, Network(python, "nodes.py", *size) as theirs:
+    with (
+        Network(sys.executable, "nodes.py", nodes, ksize) as ours,
+        Network(python, "nodes.py", nodes, ksize) as theirs,
+    ):
         for network in (ours, theirs):
             network.do("join")
             warm_up(network, nodes * OPERATIONS_UNTIL_REST)
@@ -167,14 +170,14 @@ def beside_published(python: str, rounds: int, quick: bool) -> list[Comparison]:
             looking.ours.append(ours.do("set", seed=seed, count=looking.count, looking=True))
         requests = theirs.do("count", seed=-2, count=OPERATIONS_QUICK)
     rows = []
-    for what, taken, must, aim in (
-        ("set", done["set"], 12, 16),
-        ("get", done["get"], 4, 5),
-        ("set, each by a lookup of its own", looking, None, None),
+    for what, taken, their_requests, must, aim in (
+        ("set", done["set"], requests["set"], 12, 16),
+        ("get", done["get"], requests["get"], 4, 5),
+        ("set, each by a lookup of its own", looking, requests["set"], None, None),
     ):
         one, other = taken.per_cpu_second()
         requested = statistics.mean(took["requests"] for took in taken.ours) / taken.count
-        note = f"requests each: {requested:.1f}, theirs {requests[what[:3]]:.1f}; {taken.right()}"
+        note = f"requests each: {requested:.1f}, theirs {their_requests:.1f}; {taken.right()}"
         rows.append(
             Comparison(
                 f"{what}, 100 nodes, k = 20, 100 bytes, 8 at a time",

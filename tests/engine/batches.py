@@ -1,18 +1,55 @@
-"""Batches in a simulated world: begun as `Server.get_many` and `set_many` begin them, and compared with brute force."""
+"""Many values in a simulated world: networks that count, batches begun as `Server` begins them, and brute force."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from kademlia.engine.batch import Batch
 from kademlia.engine.operation import Operation
-from kademlia.node import Node
-from kademlia.sim import Resident
+from kademlia.node import Address, Node
+from kademlia.sim import Resident, World
 from kademlia.utils import digest
 
 OnResult = Callable[[Hashable, Any], object]
+
+
+class Listening(World):
+    """A world that counts the requests of each node, by what they ask for."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.requests: Counter[tuple[Address, str]] = Counter()
+
+    def carry(self, datagram: bytes, source: Address, target: Address) -> None:
+        """Count a request on its way."""
+        if datagram[0] == 0:
+            self.requests[source, "find" if datagram[23:].startswith(b"find_") else datagram[23:27].decode()] += 1
+        super().carry(datagram, source, target)
+
+    def finds(self, resident: Resident) -> int:
+        """Return how often a node asked others for nodes or values."""
+        return self.requests[resident.address, "find"]
+
+
+def network(size: int, ksize: int, seed: int = 1) -> tuple[Listening, list[Resident]]:
+    """Return a network that has settled."""
+    world = Listening(seed)
+    residents = world.network(size, ksize=ksize)
+    world.run(5)
+    return world, residents
+
+
+def finds_of_one_lookup(world: Listening, resident: Resident) -> float:
+    """Return how many requests the lookup for one value takes, on average over a few."""
+    before = world.finds(resident)
+    for number in range(5):
+        resident.protocol.survey.forget()
+        world.finish(resident.protocol.publish(digest(f"single {number}"), number))
+    resident.protocol.survey.forget()
+    return (world.finds(resident) - before) / 5
 
 
 def set_many(

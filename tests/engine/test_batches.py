@@ -3,55 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Hashable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.engine.batches import closest, finish, get_many, holders, set_many
+from tests.engine.batches import closest, finds_of_one_lookup, finish, get_many, holders, network, set_many
 
 from kademlia.engine import limits
 from kademlia.engine.batch import Batch
 from kademlia.engine.operation import Operation, finished
-from kademlia.node import Address, Node
-from kademlia.sim import Resident, World
+from kademlia.node import Node
+from kademlia.sim import World
 from kademlia.utils import digest
-
-
-class Listening(World):
-    """A world that counts the requests of each node, by what they ask for."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.requests: Counter[tuple[Address, str]] = Counter()
-
-    def carry(self, datagram: bytes, source: Address, target: Address) -> None:
-        """Count a request on its way."""
-        if datagram[0] == 0:
-            self.requests[source, "find" if datagram[23:].startswith(b"find_") else datagram[23:27].decode()] += 1
-        super().carry(datagram, source, target)
-
-    def finds(self, resident: Resident) -> int:
-        """Return how often a node asked others for nodes or values."""
-        return self.requests[resident.address, "find"]
-
-
-def network(size: int, ksize: int, seed: int = 1) -> tuple[Listening, list[Resident]]:
-    """Return a network that has settled."""
-    world = Listening(seed)
-    residents = world.network(size, ksize=ksize)
-    world.run(5)
-    return world, residents
-
-
-def finds_of_one_lookup(world: Listening, resident: Resident) -> float:
-    """Return how many requests the lookup for one value takes, on average over a few."""
-    before = world.finds(resident)
-    for number in range(5):
-        world.finish(resident.protocol.publish(digest(f"single {number}"), number))
-    return (world.finds(resident) - before) / 5
-
 
 # -- on a network ----------------------------------------------------------------------------------------------------
 

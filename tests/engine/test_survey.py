@@ -7,8 +7,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.engine.batches import closest, holders
-from tests.engine.test_batches import network
+from tests.engine.batches import closest, holders, network
 from tests.properties.twin_engines import TOP, Cluster, ids_of
 
 from kademlia.engine import limits

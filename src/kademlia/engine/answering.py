@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kademlia.engine.held import Held
 from kademlia.engine.records import Record
-from kademlia.engine.rpcs import Rpc, rpcs_of
+from kademlia.engine.rpcs import FINDING, Rpc, rpcs_of
 from kademlia.storage import ForgetfulStorage
 from kademlia.wire import rpcudp, trailer
 
@@ -22,9 +22,6 @@ _REQUEST = bytes([rpcudp.REQUEST])
 
 #: The documented RPCs that read or write the storage.
 USING_STORAGE = ("store", "find_value")
-
-#: Those that may answer with contacts.
-FINDING = ("find_node", "find_value")
 
 
 class Answering:
@@ -70,8 +67,8 @@ class Answering:
             self._protocol.contacts.requested(record, claimed, self.held.waits_for(record.address), now)
         return reply
 
-    def ping_along(self, message_id: bytes, claimed: bytes, record: Record, now: float) -> None:
-        """Answer the ping that came with an answer to us."""
+    def pinged_along(self, message_id: bytes, claimed: bytes, record: Record, now: float) -> None:
+        """Answer a ping that came along with an answer to us."""
         rpc = self._rpcs.get("ping")
         if rpc is not None:
             self._counts.requests += 1

@@ -8,7 +8,7 @@ from kademlia.engine import limits
 from kademlia.engine.calls import Asker, Call
 from kademlia.engine.outcome import Who, Whoever
 from kademlia.engine.records import NEVER, Record
-from kademlia.engine.rpcs import overrides
+from kademlia.engine.rpcs import FINDING, overrides
 from kademlia.node import ID_BYTES, Address, Node, stranger
 from kademlia.wire import rpcudp, trailer
 
@@ -86,7 +86,7 @@ class Asking:
     def who_along(self, record: Record) -> bytes | None:
         """Begin the ping that an answer to a stranger carries; return its message id, or None if there is to be none.
 
-        The stranger proves its address by what it sends to us anyway, and our answer is the only datagram it costs.
+        It takes a place as the pings of `who` do, and costs no datagram and no credit of its own.
         """
         protocol = self._protocol
         busy = record.pinged or len(self._strangers) >= limits.STRANGERS_PINGED_MAX
@@ -116,7 +116,7 @@ class Asking:
 
     def _introduction_bytes(self, method: str, record: Record) -> int:
         """Return how large a request to a node that may not know us has to be."""
-        if method not in ("find_node", "find_value") or record.proved_at > NEVER or not self._padded_places:
+        if method not in FINDING or record.proved_at > NEVER or not self._padded_places:
             return limits.FIRST_REQUEST_BYTES
         self._padded_places -= 1
         return self._first_find_bytes
@@ -160,7 +160,7 @@ class Asking:
             self._padded_places += 1
         protocol.contacts.answered(record, told_id, asked, now)
         if hints and told_id is not None and rpcudp.is_id(ping_id := hints.get(trailer.PING)):
-            answering.ping_along(ping_id, told_id, record, now)
+            answering.pinged_along(ping_id, told_id, record, now)
         if answering.held.parcels:
             answering.release(record, now)
         someone_else = asked is not None and told_id is not None and told_id != asked.id

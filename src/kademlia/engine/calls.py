@@ -162,7 +162,7 @@ class Calls:
         call.sent_at = now
         call.soft_class = bisect_left(SOFT_CLASSES_S, call.record.soft_timeout())
         due_at = now + SOFT_CLASSES_S[call.soft_class]
-        if due_at < self._due_at or len(self._pending) == 0:
+        if due_at < self._due_at or not self._pending:
             self._due_at = due_at
         self._pending[call.message_id] = self._soft[call.soft_class][call.message_id] = call
         self._counts.asked += 1

@@ -60,8 +60,6 @@ class Contacts:
 
     def to_ask(self, target: Node, count: int = 0) -> list[Node]:
         """Return whom to ask about a target: the k (or so many) closest contacts; failing ones for want of others."""
-        if not count and (nearest := self.telling.nearest(target)):
-            return nearest
         count = count or self._router.ksize
         return self._router.closest(target, count, None, self.failing) or self._router.closest(target, count)
 

@@ -30,6 +30,9 @@ ARGUMENTS: dict[str, tuple[Check, ...]] = {
     "find_value": (rpcudp.is_id, rpcudp.is_id),
 }
 
+#: Those that may answer with contacts.
+FINDING = ("find_node", "find_value")
+
 
 @dataclass(frozen=True, slots=True)
 class Rpc:

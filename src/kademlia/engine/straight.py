@@ -49,6 +49,7 @@ class Straight:
         self._about = protocol.contacts.telling.about
         self._protocol = protocol
         self._forms: dict[int, tuple[bytes, int, Answer]] = {}
+        self._harmless: dict[int, tuple[bytes, int, Answer]] = {}  # those that change nothing here
         for name, arguments, answer in (
             ("ping", 1, self._ping),
             ("find_node", 2, self._find_node),
@@ -57,9 +58,10 @@ class Straight:
         ):
             if name in names:
                 start = rpcudp.encode((name, [None] * arguments))[:-arguments] + _ID_FOLLOWS
-                self._forms[start[_NAME_AT - _HEADER_BYTES]] = (start, _HEADER_BYTES + len(start), answer)
-        #: Those of requests that change nothing here.
-        self._harmless = {at: form for at, form in self._forms.items() if b"store" not in form[0]}
+                form = (start, _HEADER_BYTES + len(start), answer)
+                self._forms[start[_NAME_AT - _HEADER_BYTES]] = form
+                if name != "store":
+                    self._harmless[start[_NAME_AT - _HEADER_BYTES]] = form
 
     def reply(self, data: bytes, record: Record, now: float, *, stranger: bool = False) -> bytes | None:
         """Return the answer's datagram to a request of a verified address, or None where more care is needed."""

@@ -77,18 +77,6 @@ class Circle:
                 break
         return rpcudp.contacts_body(told)
 
-    def nearest(self, target: Node) -> list[Node]:
-        """Return the k nearest to a target, nearest first, without itself."""
-        found: list[Node] = []
-        long_id = target.long_id
-        for ring in self.rings:
-            if len(found) > self.ksize:
-                break
-            found += sorted(ring, key=lambda node: node.long_id ^ long_id)
-        if found and found[0].long_id == long_id:
-            del found[0]
-        return found[: self.ksize]
-
 
 def _bits_below(nodes: list[Node]) -> int:
     """Return how many low bits can be left out of ids, so that the 30 above still tell them all apart.
@@ -117,7 +105,10 @@ class Telling:
 
     def about(self, key: bytes, record: Record) -> bytes:
         """Return the encoded contacts to tell an asker about a target: nobody is told of itself."""
-        circle = self._circle(key)
+        if self._changes.count != self._as_of:
+            self._forget()
+        index = bisect_right(self._starts, key) - 1
+        circle = self._circles[index] or self._draw(index)
         if circle is None:
             ksize = self._router.ksize
             return rpcudp.contacts_body(self._router.closest_of(Node(key), ksize, record.address, self._failing))
@@ -128,17 +119,6 @@ class Telling:
             if node.id in bucket.nodes:
                 return circle.told_without(key, record.address)
         return circle.told(key) if circle.wanting else circle.certain
-
-    def nearest(self, target: Node) -> list[Node] | None:
-        """Return the k live contacts closest to a target, nearest first, if it is remembered who they are."""
-        circle = self._circle(target.id)
-        return circle.nearest(target) if circle is not None else None
-
-    def _circle(self, key: bytes) -> Circle | None:
-        if self._changes.count != self._as_of:
-            self._forget()
-        index = bisect_right(self._starts, key) - 1
-        return self._circles[index] or self._draw(index)
 
     def _forget(self) -> None:
         buckets = self._router.buckets if self._router.is_tree else []

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from kademlia.node import ID_BYTES
 from kademlia.wire.rpcudp import DECODE_ERRORS
 
 #: The sender's own node id (in answers, which carry none in their body): 20 bytes.
@@ -47,15 +48,14 @@ FIELDS_MAX = 16
 Trailer = dict[int, Any]
 
 #: The trailer that tells an id and nothing else: what is before the id, and what is behind it.
-_ID_BYTES = 20
-_ID_BEGINS = MARK + msgspec.msgpack.encode({NODE_ID: bytes(_ID_BYTES)})[:-_ID_BYTES]
-_ID_ENDS = (len(_ID_BEGINS) + _ID_BYTES).to_bytes(2, "big") + MARK
-_ID_TOLD_BYTES = len(_ID_BEGINS) + _ID_BYTES + len(_ID_ENDS)
+_ID_BEGINS = MARK + msgspec.msgpack.encode({NODE_ID: bytes(ID_BYTES)})[:-ID_BYTES]
+_ID_ENDS = (len(_ID_BEGINS) + ID_BYTES).to_bytes(2, "big") + MARK
+_ID_TOLD_BYTES = len(_ID_BEGINS) + ID_BYTES + len(_ID_ENDS)
 
 #: The same with a ping behind the id, in two parts.
-_PING_FOLLOWS = msgspec.msgpack.encode({PING: bytes(_ID_BYTES)})[1:-_ID_BYTES]
+_PING_FOLLOWS = msgspec.msgpack.encode({PING: bytes(ID_BYTES)})[1:-ID_BYTES]
 _BOTH_BEGIN = MARK + msgspec.msgpack.encode({NODE_ID: b"", PING: b""})[:1] + _ID_BEGINS[2:]
-_BOTH_END = (len(_BOTH_BEGIN) + len(_PING_FOLLOWS) + 2 * _ID_BYTES).to_bytes(2, "big") + MARK
+_BOTH_END = (len(_BOTH_BEGIN) + len(_PING_FOLLOWS) + 2 * ID_BYTES).to_bytes(2, "big") + MARK
 
 #: How a trailer of padding begins; the type and the length of the padding follow.
 _PADDING_BEGINS = MARK + msgspec.msgpack.encode({PADDING: b""})[:-2]
@@ -89,7 +89,7 @@ def of_answer(node_id: bytes, ping: bytes | None) -> bytes:
 def split(datagram: bytes) -> tuple[bytes, Trailer | None]:
     """Return the datagram without its trailer, and its hints; the whole datagram and None if it has no trailer."""
     if datagram.endswith(_ID_ENDS) and datagram.startswith(_ID_BEGINS, -_ID_TOLD_BYTES):  # as nearly all answers' do
-        return datagram[:-_ID_TOLD_BYTES], {NODE_ID: datagram[-_ID_BYTES - 3 : -3]}
+        return datagram[:-_ID_TOLD_BYTES], {NODE_ID: datagram[-ID_BYTES - 3 : -3]}
     if datagram[-1:] == MARK and len(datagram) > FRAME_BYTES:
         start = len(datagram) - 3 - int.from_bytes(datagram[-3:-1], "big")
         if start > 0 and datagram[start : start + 1] == MARK:
