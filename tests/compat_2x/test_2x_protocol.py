@@ -15,6 +15,7 @@ from kademlia.network import Server
 from kademlia.node import Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import World
+from tests.hostile.strangers import Watched
 from kademlia.utils import digest
 
 KEY = digest("a key")
@@ -255,14 +256,14 @@ class TestAnOverriddenAnswer:
                 self.welcome_if_new(Node(nodeid, sender[0], sender[1]))
                 return self.source_node.id
 
-        world = World(seed=4)
+        world = Watched(seed=4)
         alice = world.add(protocol_class=AsIn2x)
         alice.protocol.storage[KEY] = "v" * 7000
         ping = bytes(21) + msgspec.msgpack.encode(["ping", [b"x" * 20]])
         alice.arrived(ping, ("10.6.6.6", 8468))
         world.run(10)
         assert not alice.protocol.router.contacts()
-        assert world.traffic.get((alice.address, ("10.6.6.6", 8468)), 0) <= len(ping)
+        assert world.traffic[alice.address, ("10.6.6.6", 8468)] <= len(ping)
 
 
 def asked_as_in_2x(remote: str) -> Callable[..., Awaitable[Any]]:

@@ -173,10 +173,10 @@ def test_a_lookup_that_few_answered_does_not_tell_that_there_are_no_more() -> No
     world, residents = network(40, 8)
     node = residents[20]
     world.run(2 * limits.SURVEY_S)
-    world.loss = 0.9
+    world.links.loss = 0.9
     found = world.finish(node.protocol.lookup(Node(digest("anything"))))
     assert len(found) < 8
-    world.loss = 0.0
+    world.links.loss = 0.0
     assert node.protocol.survey.holders(Node(digest("anything")), world.now) is None
 
 

@@ -106,10 +106,12 @@ class Watched(World):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        self.arrived_from: Counter[tuple[Address, Address]] = Counter()  # bytes, by (source, target)
+        self.traffic: Counter[tuple[Address, Address]] = Counter()  # bytes sent, by (source, target)
+        self.arrived_from: Counter[tuple[Address, Address]] = Counter()  # bytes that arrived, the same
 
     def carry(self, datagram: bytes, source: Address, target: Address) -> None:
         """Refuse what the rule forbids before it is on its way."""
+        self.traffic[source, target] += len(datagram)
         super().carry(datagram, source, target)
         receiver = cast("object", self.residents.get(target))
         if isinstance(receiver, Stranger) and receiver.manner is silent:

@@ -113,7 +113,7 @@ def test_a_source_that_never_answers_gets_no_more_bytes_than_it_sent(kind: str, 
             operation.finish("later " * 1000)
         own_answers(node).clear()
     world.run(60)
-    assert world.traffic.get((node.address, victim.address), 0) <= world.arrived_from[victim.address, node.address]
+    assert world.traffic[node.address, victim.address] <= world.arrived_from[victim.address, node.address]
     check_untouched(node, victim)
 
 

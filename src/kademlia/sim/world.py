@@ -1,24 +1,45 @@
 """A world of engines: a heap of events, a virtual clock, and a seeded source of chance.
 
-Datagrams travel as bytes, so the codec is part of what is simulated. The same seed gives the same run, in every
-process. Nothing is drawn from the real world: no time, no sockets, no randomness.
+Any number of nodes live in one, each a `KademliaProtocol`, the class that servers run. Datagrams travel as bytes, so
+the codec is part of what is simulated. The same seed gives the same run, in every process: one hash over all
+datagrams (`World.trace`) says so. Nothing is drawn from the real world: no time, no sockets, no randomness.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
-from kademlia.engine.batch import Batch
-from kademlia.engine.operation import Operation, finished
+from kademlia.engine.operation import Operation
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.protocol import KademliaProtocol
+from kademlia.sim.latency import Latency
+from kademlia.sim.links import Links
+from kademlia.sim.resident import Resident
+from kademlia.sim.trace import DELIVERED, DROPPED, SENT, Trace
 from kademlia.storage import ForgetfulStorage, IStorage
 
 #: The wall-clock time at which worlds begin, in seconds since 1970.
 WALL_START = 1_700_000_000.0
+
+#: Bytes of the headers of IPv4 and UDP, which every datagram carries.
+HEADER_BYTES = 28
+
+Event = Callable[..., object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldStats:
+    """What happened in a world so far, as counts since its beginning."""
+
+    events: int  #: datagrams that arrived, timers, and what programs had happen
+    datagrams: int  #: sent
+    bytes: int  #: of those, UDP and IP headers included
+    delivered: int  #: datagrams that came to a living node
+    dropped: int  #: datagrams that were lost, cut off, or came to nobody
 
 
 class World:
@@ -26,45 +47,117 @@ class World:
 
     Args:
         seed: Everything that happens follows from it.
-        latency: Seconds that a datagram takes, one way.
+        latency: A model of latency (`kademlia.sim.latency`), or the seconds that every datagram takes one way.
         loss: The share of datagrams that never arrive, 0 to 1.
+        links: The network between the nodes, with all that goes wrong in it, instead of `latency` and `loss`.
+        traced: Whether all datagrams go into the hash `trace`, which takes about 1 us each.
     """
 
-    def __init__(self, seed: int, *, latency: float = 0.02, loss: float = 0.0) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        latency: Latency | float = 0.02,
+        loss: float = 0.0,
+        links: Links | None = None,
+        traced: bool = True,
+    ) -> None:
+        self.seed = seed
         self.now = 0.0
         self.chance = random.Random(seed)  # a simulation must be repeatable
-        self.latency = latency
-        self.loss = loss
-        self.residents: dict[Address, Resident] = {}
-        self.traffic: dict[tuple[Address, Address], int] = {}  # bytes sent, by (from, to)
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self.links = links or Links(seed, latency, loss=loss)
+        self.residents: dict[Address, Resident] = {}  # those alive
+        self.header_bytes = HEADER_BYTES
+        self._born = 0
+        self._places: dict[Address, int] = {}
+        self._trace = Trace() if traced else None
+        self._events: list[tuple[float, int, Event, tuple[Any, ...]]] = []
         self._sequence = 0
+        self._happened = self._sent = self._sent_bytes = self._delivered = self._dropped = 0
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    @property
+    def wall(self) -> float:
+        """The wall-clock time, in seconds since 1970."""
+        return WALL_START + self.now
+
+    @property
+    def trace(self) -> str:
+        """The hash over every datagram sent, delivered or dropped so far, as hexadecimal digits; "" if not traced."""
+        return self._trace.hexdigest() if self._trace is not None else ""
+
+    def stats(self) -> WorldStats:
+        """Return what happened so far."""
+        return WorldStats(
+            events=self._happened,
+            datagrams=self._sent,
+            bytes=self._sent_bytes,
+            delivered=self._delivered,
+            dropped=self._dropped,
+        )
+
+    def closest(self, target: Node, count: int) -> list[Node]:
+        """Return the living nodes closest to a target, nearest first, by looking at all of them."""
+        long_id = target.long_id
+        living = (resident.protocol.source_node for resident in self.residents.values())
+        nearest = sorted(living, key=lambda node: node.long_id ^ long_id)[:count]
+        return nearest
+
+    # -- nodes -----------------------------------------------------------------------------------------------------
 
     def add(
         self,
         node_id: bytes | None = None,
         *,
         ksize: int = 20,
+        b: int | None = None,
         storage: IStorage | None = None,
         protocol_class: type[KademliaProtocol] = KademliaProtocol,
         address: Address | None = None,
+        skew: float = 0.0,
     ) -> Resident:
-        """Let a node live here, at an address of its own unless one is given."""
-        number = len(self.residents) + 1
+        """Let a node live here, at an address of its own unless one is given.
+
+        Args:
+            node_id: 20 bytes; random ones if there are none.
+            ksize: The k of the paper.
+            b: Bits that a lookup gains at a time (section 4.2); that of real nodes unless given.
+            storage: Where it keeps values; in memory unless given.
+            protocol_class: Another class of engine.
+            address: Where it lives.
+            skew: By how many seconds its wall clock is fast.
+        """
+        self._born += 1
+        number = self._born
         address = address or (f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 8468)
-        node = Node(node_id or self.chance.randbytes(ID_BYTES))
-        protocol = protocol_class(node, storage or ForgetfulStorage(clock=lambda: self.now), ksize)
+        node = Node(node_id or self.chance.randbytes(ID_BYTES), *address)
+        protocol = protocol_class(node, storage or ForgetfulStorage(clock=self._clock), ksize)
+        if b is not None:
+            protocol.router.b = b
         resident = Resident(self, protocol, address)
+        resident.skew = skew
         self.residents[address] = resident
-        protocol.start(resident, self.now, self.now + WALL_START)
+        protocol.start(resident, self.now, self.wall + skew)
         return resident
 
-    def network(self, size: int, *, ksize: int = 20) -> list[Resident]:
-        """Let several nodes live here, each joined by the first."""
-        residents = [self.add(ksize=ksize) for _ in range(size)]
+    def network(self, size: int, *, ksize: int = 20, b: int | None = None, refresh: bool = True) -> list[Resident]:
+        """Let several nodes live here, each joined by the first.
+
+        With `refresh` each refreshes its farther levels, as real nodes do (R23); without it is content with the lookup
+        of its own id, which takes a tenth of the datagrams.
+        """
+        residents = [self.add(ksize=ksize, b=b) for _ in range(size)]
+        first = residents[0]
         for resident in residents[1:]:
-            self.finish(resident.protocol.join([residents[0].address]))
+            protocol = resident.protocol
+            if refresh:
+                self.finish(protocol.join([first.address]))
+            else:
+                self.finish(protocol.lookup(protocol.source_node, [first.node]))
         return residents
+
+    # -- time ------------------------------------------------------------------------------------------------------
 
     def finish(self, operation: Operation[Any], within: float = 120.0) -> Any:
         """Run until an operation has ended; return its value.
@@ -86,114 +179,51 @@ class World:
             self._step()
         self.now = until
 
-    def at(self, time: float, event: Callable[[], None]) -> None:
-        """Have something happen at a time."""
+    def at(self, time: float, event: Event, *arguments: Any) -> None:
+        """Have something happen at a time: a function is called with these arguments."""
         self._sequence += 1
-        heappush(self._events, (time, self._sequence, event))
+        heappush(self._events, (time, self._sequence, event, arguments))
+
+    # -- datagrams -------------------------------------------------------------------------------------------------
 
     def carry(self, datagram: bytes, source: Address, target: Address) -> None:
         """Bring a datagram on its way; it may be lost."""
-        pair = (source, target)
-        self.traffic[pair] = self.traffic.get(pair, 0) + len(datagram)
-        if self.chance.random() >= self.loss:
-            self.at(self.now + self.latency, lambda: self._arrive(datagram, source, target))
+        self._sent += 1
+        self._sent_bytes += len(datagram) + HEADER_BYTES
+        if self._trace is not None:
+            self._trace.note(SENT, self.now, source, target, datagram)
+        places = self._place(source), self._place(target)
+        delays = self.links.delays(source, target, places, self.now, self.chance)
+        for seconds in delays:
+            self.at(self.now + seconds, self._arrive, datagram, source, target)
+        if not delays:
+            self._drop(datagram, source, target)
 
     def _arrive(self, datagram: bytes, source: Address, target: Address) -> None:
         resident = self.residents.get(target)
-        if resident is not None:
-            resident.arrived(datagram, source)
+        if resident is None or not self.links.admits(source, target, self.now):
+            self._drop(datagram, source, target)
+            return
+        self._delivered += 1
+        if self._trace is not None:
+            self._trace.note(DELIVERED, self.now, source, target, datagram)
+        resident.arrived(datagram, source)
+
+    def _drop(self, datagram: bytes, source: Address, target: Address) -> None:
+        self._dropped += 1
+        if self._trace is not None:
+            self._trace.note(DROPPED, self.now, source, target, datagram)
+
+    def _place(self, address: Address) -> int:
+        place = self._places.get(address)
+        if place is None:
+            place = self._places[address] = len(self._places)
+        return place
+
+    def _clock(self) -> float:
+        return self.now
 
     def _step(self) -> None:
-        self.now, _, event = heappop(self._events)
-        event()
-
-
-class Resident:
-    """One engine's host in a world (`engine.host.Host`): what it awaits are the operations themselves."""
-
-    def __init__(self, world: World, protocol: KademliaProtocol, address: Address) -> None:
-        self.world = world
-        self.protocol = protocol
-        self.address = address
-        self.transport = self
-        self.alive = True
-        self.connected = True
-        self.reports: list[str] = []
-        self._timer_at: float | None = None
-
-    @property
-    def node(self) -> Node:
-        """The node as others know it."""
-        return Node(self.protocol.source_node.id, *self.address)
-
-    def die(self) -> None:
-        """Vanish without a word."""
-        self.alive = False
-        self.world.residents.pop(self.address, None)
-
-    def arrived(self, datagram: bytes, source: Address) -> None:
-        """Take a datagram."""
-        if not self.connected:
-            return
-        reply = self.protocol.receive(datagram, source, self.world.now)
-        if reply is not None:
-            self._send(reply, source)
-        self.wake()
-
-    # -- engine.host.Host ------------------------------------------------------------------------------------------
-
-    def now(self) -> float:
-        """Return the virtual time."""
-        return self.world.now
-
-    def random_bytes(self, count: int) -> bytes:
-        """Return bytes that follow from the world's seed."""
-        return self.world.chance.randbytes(count)
-
-    def result(self, operation: Operation[Any]) -> Operation[Any]:
-        """Return the operation itself."""
-        return operation
-
-    future = result
-
-    def results(self, batch: Batch[Any]) -> Operation[dict[Hashable, Any]]:
-        """Start a batch; return its operation."""
-        return batch.start()
-
-    def operation(self, awaitable: Any) -> Operation[Any] | None:
-        """Return the operation that a program's method gave."""
-        return awaitable if isinstance(awaitable, Operation) else None
-
-    def resolve(self, name: str) -> Operation[str | None]:
-        """Know no names."""
-        return finished(None)
-
-    def reaches(self, ip: str) -> bool:
-        """Reach every address."""
-        return True
-
-    def report(self, message: str) -> None:
-        """Keep what the operator would be told."""
-        self.reports.append(message)
-
-    def wake(self) -> None:
-        """Send the outbox and look at the deadline."""
-        if not self.alive:
-            return
-        for datagram, target in self.protocol.take_outbox():
-            self._send(datagram, target)
-        deadline = self.protocol.deadline()
-        if deadline is not None and (self._timer_at is None or deadline < self._timer_at):
-            self._timer_at = max(deadline, self.world.now)
-            self.world.at(self._timer_at, self._timer)
-
-    def _send(self, datagram: bytes, target: Address) -> None:
-        if self.connected:
-            self.world.carry(datagram, self.address, target)
-
-    def _timer(self) -> None:
-        if not self.alive or self._timer_at is None or self.world.now < self._timer_at:
-            return
-        self._timer_at = None
-        self.protocol.tick(self.world.now)
-        self.wake()
+        self.now, _, event, arguments = heappop(self._events)
+        self._happened += 1
+        event(*arguments)

@@ -1,0 +1,115 @@
+"""What becomes of a datagram between two places: when it arrives, twice, or never.
+
+Everything that goes wrong on the way is here: loss, duplicates, datagrams that overtake each other, pairs that cannot
+reach each other, cuts between groups (one way or both), and homes behind NAT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+from kademlia.node import Address
+from kademlia.sim.latency import Constant, Latency, mixed
+
+#: A datagram that is overtaken takes up to so many times longer.
+OVERTAKEN_FACTOR = 4.0
+
+#: A home router forgets whom it sent to after so many seconds (RFC 4787 asks for 120, many keep 30).
+NAT_S = 60.0
+
+#: Pairs that cannot reach each other are drawn in so many parts.
+PAIR_PARTS = 1_000_000
+
+
+class Links:
+    """The network between all places.
+
+    Args:
+        seed: Which pairs are broken follows from it.
+        latency: A model of latency, or the seconds that every datagram takes one way.
+        loss: The share of datagrams that never arrive, 0 to 1.
+        duplication: The share that arrives twice.
+        reordering: The share that is overtaken by later ones.
+        broken_pairs: The share of pairs that cannot reach each other though both reach others (measured: 0.04).
+
+    Raises:
+        ValueError: A share is not between 0 and 1, or a latency is negative.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        latency: Latency | float = 0.02,
+        *,
+        loss: float = 0.0,
+        duplication: float = 0.0,
+        reordering: float = 0.0,
+        broken_pairs: float = 0.0,
+    ) -> None:
+        shares = {"loss": loss, "duplication": duplication, "reordering": reordering, "broken_pairs": broken_pairs}
+        for name, share in shares.items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} is a share of all, from 0 to 1, not {share!r}")
+        if isinstance(latency, (int, float)):
+            if not latency >= 0:
+                raise ValueError(f"latency is in seconds, 0 or more, not {latency!r}")
+            latency = Constant(latency)
+        self.latency: Latency = latency
+        self.loss = loss
+        self.duplication = duplication
+        self.reordering = reordering
+        self.broken_pairs = broken_pairs
+        self._seed = seed
+        self._cuts: list[tuple[frozenset[Address], frozenset[Address]]] = []
+        self._sent_from_nat: dict[Address, dict[Address, float]] = {}
+
+    # -- faults --------------------------------------------------------------------------------------------------
+
+    def cut(self, these: Iterable[Address], those: Iterable[Address], *, both_ways: bool = True) -> None:
+        """Let nothing pass from one group of addresses to another, or, not `both_ways`, in that direction only."""
+        one, other = frozenset(these), frozenset(those)
+        self._cuts.append((one, other))
+        if both_ways:
+            self._cuts.append((other, one))
+
+    def heal(self) -> None:
+        """End all cuts, and have nothing lost, doubled, overtaken or unreachable any more. NAT stays."""
+        self._cuts.clear()
+        self.loss = self.duplication = self.reordering = self.broken_pairs = 0.0
+
+    def hide(self, address: Address) -> None:
+        """Put an address behind NAT: only whom it sent to within the last minute can reach it."""
+        self._sent_from_nat[address] = {}
+
+    # -- fates ---------------------------------------------------------------------------------------------------
+
+    def delays(
+        self, source: Address, target: Address, places: tuple[int, int], now: float, chance: Random
+    ) -> tuple[float, ...]:
+        """Return after how many seconds a datagram arrives: once, twice, or, if there are none, never."""
+        if self._sent_from_nat and source in self._sent_from_nat:
+            self._sent_from_nat[source][target] = now
+        seconds = self.latency.one_way(*places)
+        if self.loss and chance.random() < self.loss:
+            return ()
+        if (self._cuts and self._is_cut(source, target)) or (self.broken_pairs and self._is_broken(*places)):
+            return ()
+        if self.reordering and chance.random() < self.reordering:
+            seconds *= 1 + OVERTAKEN_FACTOR * chance.random()
+        if self.duplication and chance.random() < self.duplication:
+            return seconds, seconds * (1 + chance.random())
+        return (seconds,)
+
+    def admits(self, source: Address, target: Address, now: float) -> bool:
+        """Return whether a datagram that arrives gets through the target's NAT, if it has one."""
+        if not self._sent_from_nat or target not in self._sent_from_nat:
+            return True
+        return now - self._sent_from_nat[target].get(source, -NAT_S) < NAT_S
+
+    def _is_cut(self, source: Address, target: Address) -> bool:
+        return any(source in these and target in those for these, those in self._cuts)
+
+    def _is_broken(self, source: int, target: int) -> bool:
+        pair = mixed(self._seed, min(source, target), max(source, target))
+        return pair % PAIR_PARTS < self.broken_pairs * PAIR_PARTS
