@@ -348,11 +348,13 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.upkeep.remember(addresses)
         return self._begin(Joining(self, addresses).start)
 
-    def lookup(self, target: Node, peers: list[Node] | None = None) -> Operation[list[Node]]:
+    def lookup(
+        self, target: Node, peers: list[Node] | None = None, kind: type[NodeSpiderCrawl] = NodeSpiderCrawl
+    ) -> Operation[list[Node]]:
         """Find the k nodes closest to a target, starting from some peers or from the closest contacts."""
         self.router.bucket_of(target.long_id).last_updated = self.now
         peers = self.contacts.to_ask(target) if peers is None else peers
-        crawl = NodeSpiderCrawl(self, target, peers, self.router.ksize, self.alpha)
+        crawl = kind(self, target, peers, self.router.ksize, self.alpha)
         crawl.operation.then(partial(self._looked_up, crawl))
         return self._begin(crawl.start)
 

@@ -103,10 +103,14 @@ class RoutingTable(BothSpellings):
 
     def flush(self) -> None:
         """Forget all contacts: one bucket for the whole space."""
-        whole = KBucket(0, ID_MAX, self.ksize, clock=self.clock)
-        whole.changes = self.changes
+        self.plant([KBucket(0, ID_MAX, self.ksize, clock=self.clock)])
+
+    def plant(self, buckets: list[KBucket]) -> None:
+        """Take over the buckets of a tree: together they cover all ids, and each could have come of splitting."""
+        for bucket in buckets:
+            bucket.changes = self.changes
         self.changes.count += 1
-        self._tree = Tree([whole])
+        self._tree = Tree(buckets)
         self.is_tree = True  # and it stays one, as buckets only ever split in halves
 
     # -- contacts ------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ other address we never send more bytes than came from it, or a forged sender cou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from kademlia.bucket import KBucket
@@ -136,6 +136,7 @@ class Records:
     """The records of all addresses, bounded: when full, the oldest disposable ones make room."""
 
     def __init__(self) -> None:
+        self.make: Callable[[Address], Record] = Record  # a simulation may know more of an address than we do
         self._by_address: dict[Address, Record] = {}
         self.known = self._by_address.get  # the record of an address, or None
 
@@ -145,7 +146,7 @@ class Records:
         if record is None:
             if len(self._by_address) >= limits.RECORDS_MAX:
                 self._make_room()
-            record = self._by_address[address] = Record(address)
+            record = self._by_address[address] = self.make(address)
         return record
 
     def _make_room(self) -> None:

@@ -65,6 +65,7 @@ class Resident:
         """Vanish without a word."""
         self.alive = False
         self.world.residents.pop(self.address, None)
+        self.world.census.remove(self.protocol.source_node)
 
     def set_clock(self, skew: float) -> None:
         """Set the wall clock so many seconds fast, or slow if negative; the node is told as by its driver."""

@@ -16,6 +16,8 @@ from typing import Any
 from kademlia.engine.operation import Operation
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.protocol import KademliaProtocol
+from kademlia.sim.census import Census
+from kademlia.sim.filled import fill
 from kademlia.sim.latency import Latency
 from kademlia.sim.links import Links
 from kademlia.sim.resident import Resident
@@ -67,6 +69,7 @@ class World:
         self.chance = random.Random(seed)  # a simulation must be repeatable
         self.links = links or Links(seed, latency, loss=loss)
         self.residents: dict[Address, Resident] = {}  # those alive
+        self.census = Census()
         self.header_bytes = HEADER_BYTES
         self._born = 0
         self._places: dict[Address, int] = {}
@@ -97,12 +100,10 @@ class World:
             dropped=self._dropped,
         )
 
-    def closest(self, target: Node, count: int) -> list[Node]:
-        """Return the living nodes closest to a target, nearest first, by looking at all of them."""
-        long_id = target.long_id
-        living = (resident.protocol.source_node for resident in self.residents.values())
-        nearest = sorted(living, key=lambda node: node.long_id ^ long_id)[:count]
-        return nearest
+    def closest(self, target: Node, count: int, *, besides: Node | None = None) -> list[Node]:
+        """Return the living nodes closest to a target, nearest first, all but one."""
+        nearest = self.census.closest(target.long_id, count + (besides is not None))
+        return [node for node in nearest if besides is None or node.id != besides.id][:count]
 
     # -- nodes -----------------------------------------------------------------------------------------------------
 
@@ -138,8 +139,15 @@ class World:
         resident = Resident(self, protocol, address)
         resident.skew = skew
         self.residents[address] = resident
+        self.census.add(node)
         protocol.start(resident, self.now, self.wall + skew)
         return resident
+
+    def filled(self, size: int, *, ksize: int = 20, b: int | None = None) -> list[Resident]:
+        """Let many nodes live here whose tables are full from the start (`kademlia.sim.filled`)."""
+        residents = [self.add(ksize=ksize, b=b) for _ in range(size)]
+        fill(residents, self.chance)
+        return residents
 
     def network(self, size: int, *, ksize: int = 20, b: int | None = None, refresh: bool = True) -> list[Resident]:
         """Let several nodes live here, each joined by the first.

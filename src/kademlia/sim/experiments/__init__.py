@@ -1,0 +1,11 @@
+"""The published numbers, and what the shipped engine does in the same settings: one module an experiment.
+
+`kademlia sim reproduce NAME` runs one and prints its rows; docs/simulator.md keeps the results.
+"""
+
+from kademlia.sim.experiments.experiment import Experiment, Options, Row
+
+__all__ = ["EXPERIMENTS", "Experiment", "Options", "Row"]
+
+#: All experiments by name, in the order in which they are listed.
+EXPERIMENTS: dict[str, Experiment] = {}
