@@ -71,6 +71,7 @@ class Answering:
         """Answer a ping that came along with an answer to us."""
         rpc = self._rpcs.get("ping")
         if rpc is not None:
+            record.asked_us_at = now
             self._counts.requests += 1
             reply = self._answer("ping", rpc, [claimed], _REQUEST + message_id, record, None, now)
             if reply is not None:

@@ -108,17 +108,29 @@ class Asking:
         record = protocol.records.of(node.address)
         message_id = protocol.chance.bytes(ID_BYTES)
         datagram = rpcudp.request(message_id, body)
-        introduces = resend and record.node is None  # a stranger's ping has to be as small as can be
+        introduces = resend and self._is_news_to(record, method)  # a stranger's ping has to be as small as can be
         if introduces or protocol.ephemeral:
             size = self._introduction_bytes(method, record) if introduces else 0
             datagram = trailer.introduction(datagram, protocol.ephemeral, size)
         self._calls.start(Call(message_id, method, datagram, node, record, asker, resend), protocol.now)
 
+    def _is_news_to(self, record: Record, method: str) -> bool:
+        """Return whether an address may not have ours as verified, so that what it has to tell would not fit our credit.
+
+        Whom we know, but who asked us nothing for long, has forgotten that we live here, unless we are its contact.
+        """
+        if record.node is None:
+            return True
+        return method in FINDING and self._protocol.now > record.asked_us_at + limits.KNOWN_THERE_S
+
     def _introduction_bytes(self, method: str, record: Record) -> int:
-        """Return how large a request to a node that may not know us has to be."""
-        if method not in FINDING or record.proved_at > NEVER or not self._padded_places:
+        """Return how large a request to a node that may not know us, or not any more, has to be."""
+        if method not in FINDING:
             return limits.FIRST_REQUEST_BYTES
-        self._padded_places -= 1
+        if record.proved_at == NEVER:
+            if not self._padded_places:
+                return limits.FIRST_REQUEST_BYTES
+            self._padded_places -= 1
         return self._first_find_bytes
 
     def _let_program_ask(self, awaitable: Any, peer: Node, asker: Asker) -> None:

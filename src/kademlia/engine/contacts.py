@@ -106,6 +106,7 @@ class Contacts:
 
     def requested(self, record: Record, claimed: bytes, wanted: bool, now: float) -> None:
         """Learn that an address asked us something, claiming an id; `wanted`: something is held for it."""
+        record.asked_us_at = now
         node = record.node
         if node is not None and node.id == claimed and record.verified(now):
             self._touch(record, node, now)

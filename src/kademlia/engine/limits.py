@@ -44,6 +44,9 @@ RECORDS_MAX = 65536
 #: An address is verified for this long after it answered a request of ours.
 VERIFIED_S = 600.0
 
+#: So long after a node asked us something it surely has our address as verified; later we introduce ourselves again.
+KNOWN_THERE_S = VERIFIED_S - 60.0
+
 #: Pings under way that ask strangers who they are: half of all places are for our own requests.
 STRANGERS_PINGED_MAX = REQUESTS_IN_FLIGHT_MAX // 2
 

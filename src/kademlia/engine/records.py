@@ -40,6 +40,7 @@ class Record:
 
     __slots__ = (
         "address",
+        "asked_us_at",
         "bucket",
         "calls",
         "credit",
@@ -63,6 +64,7 @@ class Record:
         self.credit = 0  # bytes that came minus bytes sent
         self.proved_at = NEVER  # when it last answered a request of ours
         self.heard_at = NEVER  # when its last answer or verified request came
+        self.asked_us_at = NEVER  # when it last asked us something: for a while our answer proves our address there
         self.requests = 0  # since it was last pinged, while unverified
         self.pinged = False  # a ping of ours, asking who it is, is under way
         self.calls = 0  # requests of ours under way to it

@@ -74,10 +74,10 @@ class Straight:
             return None
         body = answer(data[id_end:], record)
         if body is None:
-            return None
+            return None if stranger or data[-1:] != trailer.MARK else self.first(data, record, now)
         reply = _RESPONSE + data[1:_HEADER_BYTES] + body
         if stranger:
-            return self._paid(reply, claimed, record, now)
+            return self._introduced(reply, claimed, record, now)
         counts = self._counts
         counts.requests += 1
         counts.answered += 1
@@ -85,24 +85,27 @@ class Straight:
         return reply
 
     def first(self, data: bytes, record: Record, now: float) -> bytes | None:
-        """Return the answer to a stranger's request that is padded and so has paid for it, or None, as `reply` does."""
+        """Return the answer to a request that introduces its sender by padding, and so has paid for it, or None."""
         request = trailer.without_padding(data)
         if request is None or self._protocol.ephemeral:
             return None
         return self.reply(request, record, now, stranger=True)
 
-    def _paid(self, reply: bytes, claimed: bytes, record: Record, now: float) -> bytes | None:
+    def _introduced(self, reply: bytes, claimed: bytes, record: Record, now: float) -> bytes | None:
         """Return the answer with its trailer, and in it, if wanted, the ping by which a stranger proves its address."""
-        if len(reply) + trailer.ANSWER_BYTES_MAX > record.credit:
-            return None
         protocol = self._protocol
         ping = None
-        if protocol.contacts.wants_proof(record, claimed):
-            ping = protocol.asking.who_along(record)
-            if ping is None:
+        verified = record.verified(now)
+        if not verified:
+            if len(reply) + trailer.ANSWER_BYTES_MAX > record.credit:
                 return None
+            if protocol.contacts.wants_proof(record, claimed):
+                ping = protocol.asking.who_along(record)
+                if ping is None:
+                    return None
         reply += trailer.of_answer(self._own_id, ping)
-        record.credit -= len(reply)
+        if not verified:
+            record.credit -= len(reply)
         self._counts.requests += 1
         self._counts.answered += 1
         self._requested(record, claimed, protocol.answering.held.waits_for(record.address), now)
