@@ -163,7 +163,7 @@ class SpiderCrawl(BothSpellings):
 
     def _farther_ones(self) -> list[Node]:
         """Return whom to ask where the nearest contacts failed us: farther ones of our own table."""
-        if not (self._lookup.thinned and self._lookup.finished):
+        if not (self._lookup.thinned and self._lookup.settled):
             return []
         self._reach *= 2
         self._lookup.heard(self.protocol.contacts.to_ask(self.node, self._reach))

@@ -1,8 +1,8 @@
 """Requests of ours: waiting for their turn, under way, late, given up.
 
 A call is matched by message id AND address. After a soft time-out, a few round trips long, it no longer holds its
-slot and is sent once more with the same id; after the hard one it counts against the asked node. An answer in
-between is welcome (Kademlia, section 2.3; R13), but gives no round-trip sample once sent twice (Karn's rule).
+slot and is sent once more with the same id; when that is late, too, nobody counts on it any more, and after the hard
+time-out it counts against the asked node. An answer in between is welcome (Kademlia, section 2.3; R13), but gives no round-trip sample once sent twice (Karn's rule).
 Time-outs come in a few classes; calls of one class expire in the order they were sent, so that none needs a timer of
 its own: a dict keeps that order, and forgets a call at once when it is answered.
 """
@@ -29,6 +29,9 @@ SOFT_CLASSES_S = (
     limits.SOFT_TIMEOUT_MAX_S,
 )
 
+#: How often a request is sent.
+SENDINGS_MAX = 2
+
 
 class Asker(Protocol):
     """Who is told how a call went: a crawl, a publication, an operation."""
@@ -37,13 +40,13 @@ class Asker(Protocol):
         """Learn that a call was answered, or that it never will be."""
 
     def slow(self, node: Node) -> None:
-        """Learn that a call is late; it may still be answered."""
+        """Learn that a call is late; it may still be answered. Said again when its second sending is late, too."""
 
 
 class Call:
     """One request: what was asked, of whom, on whose behalf, and how far it is."""
 
-    __slots__ = ("asker", "datagram", "message_id", "method", "node", "record", "resend", "sent_at", "soft_class")
+    __slots__ = ("asker", "datagram", "message_id", "method", "node", "record", "resend", "sendings", "sent_at", "soft_class")
 
     def __init__(
         self, message_id: bytes, method: str, datagram: bytes, node: Node, record: Record, asker: Asker, resend: bool
@@ -56,7 +59,8 @@ class Call:
         self.asker = asker
         self.resend = resend  # whether it may be sent a second time
         self.sent_at = 0.0
-        self.soft_class = 0  # index of its soft time-out in SOFT_CLASSES_S; -1 once that has passed
+        self.soft_class = 0  # index of its soft time-out in SOFT_CLASSES_S
+        self.sendings = 1  # of which all but the last are late; 3 once the second is late, too
 
 
 class Calls:
@@ -67,6 +71,7 @@ class Calls:
         self._counts = counts
         self._pending: dict[bytes, Call] = {}  # in the order they were sent
         self._soft: list[dict[bytes, Call]] = [{} for _ in SOFT_CLASSES_S]  # those not late, the same
+        self._again: list[dict[bytes, Call]] = [{} for _ in SOFT_CLASSES_S]  # late ones that were sent once more
         self._late = 0
         self._due_at = FOREVER
         self._queue: deque[Call] = deque()
@@ -99,7 +104,7 @@ class Calls:
         call = self._pending.get(message_id)
         if call is None or call.record.address != record.address:
             return None
-        if call.soft_class >= 0:
+        if call.sendings == 1:
             call.record.measured(now - call.sent_at)
         self._end(call, now)
         return call
@@ -109,10 +114,11 @@ class Calls:
         return self._pending.get(message_id)
 
     def expired(self, now: float) -> tuple[list[Call], list[Call]]:
-        """Return the calls that became late by now, and those that ended without an answer."""
+        """Return the calls that became late by now, once or again, and those that ended without an answer."""
         late: list[Call] = []
-        for seconds, calls in zip(SOFT_CLASSES_S, self._soft, strict=True):
+        for seconds, calls, again in zip(SOFT_CLASSES_S, self._soft, self._again, strict=True):
             late += _due(calls, seconds, now)
+            late += _due(again, 2 * seconds, now)
         for call in late:
             self._made_late(call)
         ended = _due(self._pending, limits.HARD_TIMEOUT_S, now)
@@ -130,8 +136,12 @@ class Calls:
         return self._due_at if self._pending else FOREVER
 
     def _next_due(self) -> float:
-        classes = zip(SOFT_CLASSES_S, self._soft, strict=True)
-        dates = [next(iter(calls.values())).sent_at + seconds for seconds, calls in classes if calls]
+        dates = []
+        for seconds, calls, again in zip(SOFT_CLASSES_S, self._soft, self._again, strict=True):
+            if calls:
+                dates.append(next(iter(calls.values())).sent_at + seconds)
+            if again:
+                dates.append(next(iter(again.values())).sent_at + 2 * seconds)
         if self._late:
             dates.append(next(iter(self._pending.values())).sent_at + limits.HARD_TIMEOUT_S)
         return min(dates, default=FOREVER)
@@ -150,7 +160,7 @@ class Calls:
         self._queue.clear()
         self.outbox.clear()
         self._late = 0
-        for calls in self._soft:
+        for calls in (*self._soft, *self._again):
             calls.clear()
         return ended
 
@@ -168,8 +178,12 @@ class Calls:
         self._counts.asked += 1
 
     def _made_late(self, call: Call) -> None:
+        call.sendings += 1
+        if call.sendings > SENDINGS_MAX:
+            del self._again[call.soft_class][call.message_id]
+            return
         del self._soft[call.soft_class][call.message_id]
-        call.soft_class = -1
+        self._again[call.soft_class][call.message_id] = call
         self._late += 1
         if call.resend:
             self._counts.resent += 1
@@ -178,10 +192,11 @@ class Calls:
     def _end(self, call: Call, now: float) -> None:
         call.record.calls -= 1
         del self._pending[call.message_id]
-        if call.soft_class < 0:
-            self._late -= 1
-        else:
+        if call.sendings == 1:
             del self._soft[call.soft_class][call.message_id]
+        else:
+            self._late -= 1
+            self._again[call.soft_class].pop(call.message_id, None)
         if self._queue:
             self._send_queued(now)
 
