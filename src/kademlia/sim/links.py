@@ -1,7 +1,8 @@
 """What becomes of a datagram between two places: when it arrives, twice, or never.
 
 Everything that goes wrong on the way is here: loss, duplicates, datagrams that overtake each other, pairs that cannot
-reach each other, cuts between groups (one way or both), and homes behind NAT.
+reach each other, cuts between groups (one way or both), and homes behind NAT. Chance is drawn only for faults that are
+switched on.
 """
 
 from __future__ import annotations
@@ -12,18 +13,42 @@ from random import Random
 from kademlia.node import Address
 from kademlia.sim.latency import Constant, Latency, mixed
 
-#: A datagram that is overtaken takes up to so many times longer.
+#: A datagram that is overtaken takes longer by up to so many times its latency.
 OVERTAKEN_FACTOR = 4.0
 
 #: A home router forgets whom it sent to after so many seconds (RFC 4787 asks for 120, many keep 30).
 NAT_S = 60.0
 
-#: Pairs that cannot reach each other are drawn in so many parts.
-PAIR_PARTS = 1_000_000
+#: Peers that a home router holds before it looks for some to forget.
+NAT_PEERS_MIN = 256
+
+
+class Nat:
+    """A home router: it lets in only whom its home sent to within the last minute."""
+
+    __slots__ = ("_peers_max", "_sent_at")
+
+    def __init__(self) -> None:
+        self._sent_at: dict[Address, float] = {}
+        self._peers_max = NAT_PEERS_MIN
+
+    def sent(self, target: Address, now: float) -> None:
+        """Learn that the home sends somebody a datagram."""
+        self._sent_at[target] = now
+        if len(self._sent_at) > self._peers_max:
+            self._sent_at = {peer: at for peer, at in self._sent_at.items() if now - at < NAT_S}
+            self._peers_max = max(2 * len(self._sent_at), NAT_PEERS_MIN)
+
+    def admits(self, source: Address, now: float) -> bool:
+        """Return whether a datagram from somebody gets in."""
+        sent_at = self._sent_at.get(source)
+        return sent_at is not None and now - sent_at < NAT_S
 
 
 class Links:
     """The network between all places.
+
+    Attributes of the arguments' names may be set at any time.
 
     Args:
         seed: Which pairs are broken follows from it.
@@ -51,18 +76,14 @@ class Links:
         for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise ValueError(f"{name} is a share of all, from 0 to 1, not {share!r}")
-        if isinstance(latency, (int, float)):
-            if not latency >= 0:
-                raise ValueError(f"latency is in seconds, 0 or more, not {latency!r}")
-            latency = Constant(latency)
-        self.latency: Latency = latency
+        self.latency: Latency = Constant(latency) if isinstance(latency, (int, float)) else latency
         self.loss = loss
         self.duplication = duplication
         self.reordering = reordering
         self.broken_pairs = broken_pairs
         self._seed = seed
         self._cuts: list[tuple[frozenset[Address], frozenset[Address]]] = []
-        self._sent_from_nat: dict[Address, dict[Address, float]] = {}
+        self._nats: dict[Address, Nat] = {}
 
     # -- faults --------------------------------------------------------------------------------------------------
 
@@ -80,16 +101,16 @@ class Links:
 
     def hide(self, address: Address) -> None:
         """Put an address behind NAT: only whom it sent to within the last minute can reach it."""
-        self._sent_from_nat[address] = {}
+        self._nats[address] = Nat()
 
     # -- fates ---------------------------------------------------------------------------------------------------
 
     def delays(
         self, source: Address, target: Address, places: tuple[int, int], now: float, chance: Random
-    ) -> tuple[float, ...]:
+    ) -> tuple[float, ...]:  # hot
         """Return after how many seconds a datagram arrives: once, twice, or, if there are none, never."""
-        if self._sent_from_nat and source in self._sent_from_nat:
-            self._sent_from_nat[source][target] = now
+        if self._nats and source in self._nats:
+            self._nats[source].sent(target, now)
         seconds = self.latency.one_way(*places)
         if self.loss and chance.random() < self.loss:
             return ()
@@ -103,13 +124,12 @@ class Links:
 
     def admits(self, source: Address, target: Address, now: float) -> bool:
         """Return whether a datagram that arrives gets through the target's NAT, if it has one."""
-        if not self._sent_from_nat or target not in self._sent_from_nat:
-            return True
-        return now - self._sent_from_nat[target].get(source, -NAT_S) < NAT_S
+        return not self._nats or target not in self._nats or self._nats[target].admits(source, now)
 
     def _is_cut(self, source: Address, target: Address) -> bool:
         return any(source in these and target in those for these, those in self._cuts)
 
     def _is_broken(self, source: int, target: int) -> bool:
-        pair = mixed(self._seed, min(source, target), max(source, target))
-        return pair % PAIR_PARTS < self.broken_pairs * PAIR_PARTS
+        """Return whether a pair is broken; drawn from other bits than a model takes for its latency."""
+        upper_half = mixed(self._seed, min(source, target), max(source, target)) >> 32
+        return upper_half < self.broken_pairs * (1 << 32)

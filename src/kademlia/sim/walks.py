@@ -1,7 +1,8 @@
 """Lookups under observation: how far they went, how long they took, and whether what they found is true.
 
 Hops are counted as in the literature: 1 for a contact of the asker's own table, one more than its teller's for
-everybody else. A lookup's holders are the k living nodes closest to its target, the asker left out.
+everybody else. A lookup's holders are the k living nodes closest to its target, without the asker, and without a node of
+the target's very id: nobody is told of whom it names.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def observe(resident: Resident, target: Node) -> Operation[Walk]:
     world, protocol = resident.world, resident.protocol
     protocol.look_at_clock()
     ksize = protocol.router.ksize
-    holders = world.closest(target, ksize, besides=protocol.source_node)
+    nearest = world.closest(target, ksize + 1, besides=protocol.source_node)
+    holders = [node for node in nearest if node.id != target.id][:ksize]
     walked: Operation[Walk] = Operation()
 
     class Observed(_Observed):
