@@ -28,6 +28,7 @@ from kademlia.engine.hosted import Hosted
 from kademlia.engine.joining import Joining
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
+from kademlia.engine.probing import Probing
 from kademlia.engine.publication import Publication
 from kademlia.engine.records import FOREVER, Records
 from kademlia.engine.rpcs import overrides
@@ -83,6 +84,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.answering = Answering(self, KademliaProtocol)
         self.straight = Straight(self, self.answering.names_of_ours())
         self.upkeep = Upkeep(self)
+        self.probing = Probing(self)
         kind: Any = type(self)
         self._welcomes_itself = any(  # a program's own method decides who is welcome, or what is handed over
             overrides(kind, KademliaProtocol, name) for name in ("welcome_if_new", "transfer_key_values")
@@ -105,6 +107,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         for bucket in self.router.buckets:
             bucket.last_updated = now
         self.upkeep.start(now)
+        self.probing.start(now)
 
     def receive(self, data: bytes, address: Address, now: float) -> bytes | None:
         """Take one datagram; return the answer's bytes to be sent back, or None.
@@ -141,6 +144,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.answering.held.expire(now)
         self.contacts.tick(now)
         self.upkeep.tick(now)
+        self.probing.tick(now)
 
     def deadline(self) -> float | None:
         """Return when `tick` has something to do next, in the time of `now`, or None if never."""
@@ -149,6 +153,7 @@ class KademliaProtocol(Hosted, BothSpellings):
             self.answering.held.deadline(),
             self.contacts.deadline(),
             self.upkeep.deadline(),
+            self.probing.deadline(),
         )
         return at if at < FOREVER else None
 
@@ -180,6 +185,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         """End everything under way as if all others were dead, and do nothing more."""
         self.stopped = True
         self.upkeep.stop()
+        self.probing.stop()
         self.answering.held.clear()
         for call in self.calls.end_all():
             call.asker.settled(call.node, False, None)

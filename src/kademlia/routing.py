@@ -88,6 +88,8 @@ class RoutingTable(BothSpellings):
         self.b = b
         self.clock = clock
         self.changes = Changes()  # of all buckets, which share it
+        self._neighbourhood_as_of = -1
+        self._neighbourhood_bits = 0
         self.flush()
 
     @property
@@ -215,12 +217,22 @@ class RoutingTable(BothSpellings):
 
     def _in_neighbourhood(self, low: int) -> bool:
         """Return whether the bucket at `low` lies in the smallest subtree around the own id with k contacts."""
-        shared = shared_bits(low, self.node.long_id)
-        nearer = sum(map(len, self._tree.around(self.node.long_id, shared + 1)))
-        if nearer >= self.ksize:
-            return False
-        whole = sum(map(len, self._tree.around(self.node.long_id, shared)))
-        return whole < self.ksize * NEIGHBOURHOOD_FACTOR
+        if self._neighbourhood_as_of != self.changes.count:
+            self._neighbourhood_as_of = self.changes.count
+            self._neighbourhood_bits = self._bits_of_neighbourhood()
+        return shared_bits(low, self.node.long_id) >= self._neighbourhood_bits
+
+    def _bits_of_neighbourhood(self) -> int:
+        """Return how many bits the neighbourhood shares: found from the own bucket outwards, level by level."""
+        own = self.node.long_id
+        bucket = self.bucket_of(own)
+        count = len(bucket.nodes)
+        for depth in range(bucket.depth() - 1, -1, -1):
+            whole = count + sum([len(leaf.nodes) for leaf in self._tree.around(mirrored(own, depth), depth + 1)])
+            if count >= self.ksize or whole >= self.ksize * NEIGHBOURHOOD_FACTOR:
+                return depth + 1
+            count = whole
+        return 0
 
     # -- the k closest -------------------------------------------------------------------------------------------
 

@@ -115,10 +115,14 @@ class Calls:
 
     def expired(self, now: float) -> tuple[list[Call], list[Call]]:
         """Return the calls that became late by now, once or again, and those that ended without an answer."""
+        if now < self._due_at:
+            return [], []
         late: list[Call] = []
         for seconds, calls, again in zip(SOFT_CLASSES_S, self._soft, self._again, strict=True):
-            late += _due(calls, seconds, now)
-            late += _due(again, 2 * seconds, now)
+            if calls:
+                late += _due(calls, seconds, now)
+            if again:
+                late += _due(again, 2 * seconds, now)
         for call in late:
             self._made_late(call)
         ended = _due(self._pending, limits.HARD_TIMEOUT_S, now)

@@ -3,7 +3,7 @@
 A node becomes a contact once its address proved itself and told its id in an answer to us; after that every message
 from there counts as seen (Kademlia, section 2.2; R5). An id in a request alone is a claim, to be checked by a ping.
 A contact that leaves calls unanswered is told to nobody and rests for a doubling time (R30); after five in a row
-the newest replacement takes its place, and without one it is only flagged (R31). A known id that shows up at a new
+the newest replacement takes its place, and without one it is remembered, to be asked now and then (R31). A known id that shows up at a new
 address takes it only after the old address was asked and did not answer.
 """
 
@@ -49,6 +49,7 @@ class Contacts:
         self._survey = survey
         self._ask = ask
         self._welcome = welcome
+        self.lost: dict[bytes, Node] = {}  # contacts given up, the longest not asked first
         self._suspects: list[tuple[float, int, Record]] = []  # heap of when to ask which contact again
         self._moved: dict[bytes, Record] = {}  # ids seen at a new address, until their old one was asked
 
@@ -128,8 +129,8 @@ class Contacts:
         self._flag(node)
         if node.id in self._moved:
             self._take_address(node, self._moved.pop(node.id), now)
-        elif record.strikes >= limits.STRIKES_UNTIL_STALE and self._replaceable(node) and not self.link.down:
-            self.forget(node)
+        elif record.strikes >= limits.STRIKES_UNTIL_STALE and not self.link.down:
+            self._give_up(node)
         else:
             heappush(self._suspects, (record.locked_until, node.long_id, record))
 
@@ -143,6 +144,7 @@ class Contacts:
         """Move a node that was heard just now to its bucket's tail, or let it in (R5, R29)."""
         node = record.node
         assert node is not None
+        self.lost.pop(node.id, None)
         bucket = self._router.bucket_of(node.long_id)
         known = bucket.nodes.get(node.id)
         if known is None:
@@ -267,6 +269,9 @@ class Contacts:
         known = self._router.bucket_of(node.long_id).nodes.get(node.id)
         return known is not None and known.address == node.address
 
-    def _replaceable(self, node: Node) -> bool:
-        bucket = self._router.bucket_of(node.long_id)
-        return len(bucket) >= bucket.ksize and bool(bucket.replacement_nodes)
+    def _give_up(self, node: Node) -> None:
+        """Let a replacement take a stale contact's place, if there is one, and remember it."""
+        self.forget(node)
+        self.lost[node.id] = node
+        if len(self.lost) > limits.LOST_MAX:
+            del self.lost[next(iter(self.lost))]

@@ -2,8 +2,8 @@
 
 Every bucket of every node exists: the leanest tree of buckets that splitting makes (R24, R25, R32), as in the published
 models, with all nodes of a range where they fit, else k of them, drawn at random. (Tables that grew one contact at a
-time keep some splits from when they were small: at b=1 a third more contacts, at b=5 5 % more.) Who is a contact counts as met, an hour ago or
-less: its address has proved itself, its round-trip time is not known. Replacement caches and stores are empty.
+time keep some splits from when they were small: at b=1 a third more contacts, at b=5 5 % more.) Who is a contact counts as met, some minutes
+ago: its address has proved itself, its round-trip time is not known. Replacement caches and stores are empty.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from kademlia.protocol import KademliaProtocol
     from kademlia.sim.resident import Resident
+
+#: A contact was last heard up to so many seconds ago.
+RECENTLY_S = 600
 
 
 def fill(residents: Iterable[Resident], chance: Random) -> None:
@@ -169,7 +172,7 @@ def _acquaintances(protocol: KademliaProtocol, at: dict[Address, Node]) -> Calla
             bucket = router.bucket_of(node.long_id)
             if bucket.nodes.get(node.id) is node:
                 record.node, record.bucket = node, bucket
-                record.proved_at = record.heard_at = met_at
+                record.proved_at = record.heard_at = met_at - node.long_id % RECENTLY_S
         return record
 
     return record_of

@@ -1,0 +1,120 @@
+"""Asking contacts that were silent for long whether they are still there, so that nobody is told of the dead.
+
+Lookups meet only some contacts again; the others die unnoticed, and are told on and on: without this a fifth of a
+table is dead after an hour of IPFS's churn. How long a contact may be silent follows from what is found: one that died
+shortens the time, one that lives lengthens it a little, until about one probe in twenty finds somebody dead. So a calm
+network costs next to nothing, and one in which nobody stays gets all the probes that the budget allows, those among
+our neighbours first, who decide what is true about the keys near us.
+
+Contacts that were given up are remembered, and asked at long intervals, so that the halves of a network that was cut
+in two find each other again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kademlia.engine import limits
+from kademlia.engine.records import FOREVER, Record
+from kademlia.node import Node
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+#: What is left of the allowed silence when a probe finds nobody, and what it becomes when it finds somebody: the two
+#: balance where a share of `limits.PROBES_DEAD_SHARE` finds nobody.
+SHORTENED = 0.8
+LENGTHENED = SHORTENED ** (-limits.PROBES_DEAD_SHARE / (1 - limits.PROBES_DEAD_SHARE))
+
+
+class Probing:
+    """The probes of one node; it is their asker, too."""
+
+    def __init__(self, protocol: KademliaProtocol) -> None:
+        self.silence_s = limits.PROBE_SILENCE_START_S  # so long a contact may be silent
+        self._protocol = protocol
+        self._due_at = FOREVER
+        self._lost_due_at = FOREVER
+
+    def start(self, now: float) -> None:
+        """Set the first date."""
+        if not self._protocol.ephemeral:
+            self._due_at = now + self._jittered(self._step_s())
+
+    def stop(self) -> None:
+        """Probe no more."""
+        self._due_at = FOREVER
+
+    def tick(self, now: float) -> None:
+        """Take one step, if it is time."""
+        if now >= self._due_at:
+            step_s = self._step_s()
+            self._due_at = now + self._jittered(step_s)
+            self._probe(now, max(1, int(step_s * limits.PROBES_PER_S)))
+            self._seek_lost(now)
+
+    def deadline(self) -> float:
+        """Return when `tick` has something to do next."""
+        return self._due_at
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _probe(self, now: float, most: int) -> None:
+        """Ask some contacts, neighbours first, then the longest silent."""
+        protocol = self._protocol
+        if protocol.contacts.link.down:
+            return
+        neighbours = protocol.router.closest_of(protocol.source_node, protocol.router.ksize)
+        due = self._silent(neighbours, now - self.silence_s * limits.PROBE_NEIGHBOURS_SOONER)
+        if len(due) < most:
+            heads = [record for bucket in protocol.router.buckets for record in self._heads(bucket.get_nodes(), now)]
+            due += sorted(heads, key=lambda record: record.heard_at)
+        for record in dict.fromkeys(due[:most]):
+            assert record.node is not None
+            protocol.asking.ping(record.node, self)
+
+    def _heads(self, nodes: list[Node], now: float) -> list[Record]:
+        """Return the silent ones of a bucket, which are its first: contacts stand in the order they were heard."""
+        silent: list[Record] = []
+        for node in nodes:
+            if node.id in self._protocol.contacts.failing:  # asked again by itself, and out of its place
+                continue
+            found = self._silent([node], now - self.silence_s)
+            if not found:
+                break
+            silent += found
+        return silent
+
+    def _silent(self, nodes: list[Node], since: float) -> list[Record]:
+        contacts, of = self._protocol.contacts, self._protocol.records.of
+        records = [of(node.address) for node in nodes if node.id not in contacts.failing]
+        return [record for record in records if record.heard_at < since and not record.calls and record.node]
+
+    def _seek_lost(self, now: float) -> None:
+        """Ask one of the contacts that were given up whether it is back."""
+        lost = self._protocol.contacts.lost
+        if lost and now >= self._lost_due_at:
+            node = lost.pop(next(iter(lost)))
+            lost[node.id] = node  # to the end
+            self._protocol.asking.ping(node, self)
+        if now >= self._lost_due_at or self._lost_due_at == FOREVER:
+            self._lost_due_at = now + self._jittered(limits.LOST_ASKED_EVERY_S)
+
+    def _step_s(self) -> float:
+        return min(max(self.silence_s / 16, limits.PROBE_STEP_MIN_S), limits.PROBE_STEP_MAX_S)
+
+    def _jittered(self, seconds: float) -> float:
+        return self._protocol.chance.jittered(seconds, limits.JITTER)
+
+    # -- what the calls tell (engine.calls.Asker) --------------------------------------------------------------------
+
+    def settled(self, node: Node, happened: bool, result: object) -> None:
+        """Learn from a probe how long contacts live here; our own link's faults teach nothing."""
+        contacts = self._protocol.contacts
+        if node.id in contacts.lost or contacts.link.down:
+            return
+        self.silence_s *= LENGTHENED if happened else SHORTENED
+        self.silence_s = min(max(self.silence_s, limits.PROBE_SILENCE_MIN_S), limits.PROBE_SILENCE_MAX_S)
+
+    def slow(self, node: Node) -> None:
+        """Wait: nobody else is asked instead."""
