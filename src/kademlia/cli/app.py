@@ -13,6 +13,7 @@ from kademlia import __version__
 from kademlia.cli import faults, get, importing, node, ping, screen
 from kademlia.cli import set as setting
 from kademlia.cli.demo import command as demo
+from kademlia.cli.sim import command as sim
 
 #: What typer raises for a command line that it cannot read. Which module this class lives in depends on the release.
 Mistake = cast("type[Exception]", next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == "ClickException"))
@@ -66,11 +67,11 @@ def kademlia(
         raise typer.Exit(faults.WRONG_USE)
 
 
-def _add(name: str, command: Callable[..., None], examples: list[tuple[str, str]]) -> None:
+def _add(name: str, command: Callable[..., None], examples: list[tuple[str, str]], to: typer.Typer = app) -> None:
     """Add a command; its help is its docstring with examples below, each under its comment."""
     paragraphs = [" ".join(text.split()) for text in (inspect.getdoc(command) or "").split("\n\n")]
     lines = [f"  [dim]# {escape(meaning)}[/]\n  [bold]{escape(line)}[/]" for line, meaning in examples]
-    app.command(name, help="\n\n".join([*paragraphs, "\bExamples:\n" + "\n".join(lines)]))(command)
+    to.command(name, help="\n\n".join([*paragraphs, "\bExamples:\n" + "\n".join(lines)]))(command)
 
 
 _add("node", node.node, node.EXAMPLES)
@@ -79,6 +80,12 @@ _add("get", get.get, get.EXAMPLES)
 _add("ping", ping.ping, ping.EXAMPLES)
 _add("import", importing.import_, importing.EXAMPLES)
 _add("demo", demo.demo, demo.EXAMPLES)
+
+simulator = typer.Typer(rich_markup_mode="rich")
+simulator.callback(invoke_without_command=True, help=sim.ABOUT)(sim.sim)
+app.add_typer(simulator, name="sim")
+_add("run", sim.run, sim.RUN_EXAMPLES, to=simulator)
+_add("reproduce", sim.reproduce, sim.REPRODUCE_EXAMPLES, to=simulator)
 
 
 def run() -> int:
