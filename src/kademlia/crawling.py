@@ -86,7 +86,8 @@ class SpiderCrawl(BothSpellings):
         self.operation: Operation[Any] = Operation()
         self.body = rpcudp.call(self.method, protocol.source_node.id, node.id)  # of every request
         self._started = False
-        self._lookup = Lookup(node, peers, ksize, alpha, protocol.source_node.id)
+        price = protocol.proximity.price if protocol.latency_aware else None
+        self._lookup = Lookup(node, peers, ksize, alpha, protocol.source_node.id, price)
         self._advancing = False
         self._reach = ksize  # how many of our own contacts it started from, or could have
 

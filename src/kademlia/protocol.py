@@ -29,6 +29,7 @@ from kademlia.engine.joining import Joining
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.probing import Probing
+from kademlia.engine.proximity import Proximity
 from kademlia.engine.publication import Publication
 from kademlia.engine.records import FOREVER, Records
 from kademlia.engine.rpcs import overrides
@@ -60,6 +61,9 @@ class KademliaProtocol(Hosted, BothSpellings):
     #: Requests that a lookup has under way at once, the alpha of the paper.
     alpha = 3
 
+    #: Whether lookups ask nodes first that are known to answer quickly.
+    latency_aware = True
+
     #: Whether this node tells others that it will be gone in a moment, so that they keep it out of their tables.
     ephemeral = False
 
@@ -76,8 +80,9 @@ class KademliaProtocol(Hosted, BothSpellings):
         self.counts = Counts()
         self.chance = Chance()
         self.records = Records()
-        self.calls = Calls(self.counts)
         self.router = RoutingTable(self, ksize, source_node, clock=lambda: self.now)
+        self.proximity = Proximity(self.router, self.records)
+        self.calls = Calls(self.counts, self.proximity.measured)
         self.asking = Asking(self, KademliaProtocol)
         self.survey = Survey(ksize)
         self.contacts = Contacts(self.router, self.records, self.survey, self.asking.who, self._welcome)

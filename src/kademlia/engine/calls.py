@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from kademlia.engine import limits
@@ -64,9 +65,10 @@ class Call:
 
 
 class Calls:
-    """All calls of one node. What is to be sent lies in `outbox`, in order."""
+    """All calls of one node. What is to be sent lies in `outbox`, in order; `measured` is told each round trip."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, measured: Callable[[float], None]) -> None:
+        self._measured = measured
         self.outbox: list[tuple[bytes, Address]] = []
         self._counts = counts
         self._pending: dict[bytes, Call] = {}  # in the order they were sent
@@ -106,6 +108,7 @@ class Calls:
             return None
         if call.sendings == 1:
             call.record.measured(now - call.sent_at)
+            self._measured(now - call.sent_at)
         self._end(call, now)
         return call
 

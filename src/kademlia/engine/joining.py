@@ -26,6 +26,7 @@ class Joining:
         self.operation: Operation[list[Node]] = Operation()
         self._protocol = protocol
         self._waiting = list(dict.fromkeys(addresses))
+        self._silent = list(self._waiting)  # addresses from which nothing came yet
         self._found: list[Node] = []
         self._walking = False
         self.quiet = quiet
@@ -44,6 +45,11 @@ class Joining:
             self._found.append(node)
         self.late(address, final=True)
 
+    def heard(self, address: Address) -> None:
+        """Learn that there is no need to try an address again: somebody answers there, or nobody ever can."""
+        if address in self._silent:
+            self._silent.remove(address)
+
     def late(self, address: Address, final: bool = False) -> None:
         """Stop waiting for an address, unless it is all we have."""
         if (self._found or final) and address in self._waiting:
@@ -54,13 +60,16 @@ class Joining:
 
     def _walk(self) -> None:
         protocol = self._protocol
-        if not self._found:
-            self.operation.finish([])
-            return
-        protocol.lookup(protocol.source_node, self._found).then(self._walked)
+        if self._found:
+            protocol.lookup(protocol.source_node, self._found).then(self._walked)
+        else:
+            self._walked([])
 
     def _walked(self, nodes: list[Node]) -> None:
-        self._protocol.upkeep.refresh_levels(nodes)
+        upkeep = self._protocol.upkeep
+        few = len(nodes) < self._protocol.router.ksize
+        upkeep.adrift = not nodes or (few and bool(self._silent))  # a small network, or a small part of a large one
+        upkeep.refresh_levels(nodes)
         self.operation.finish(nodes)
 
 
@@ -80,12 +89,15 @@ class _Knock:
         if ip is None:
             self._give_up("the name is unknown")
         elif not self._protocol.reaches(ip):
+            self._joining.heard(self._address)
             self._give_up("its address family is not the one this node listens on")
         else:
             self._protocol.asking.ping(stranger((ip, port)), self)
 
     def settled(self, node: Node, happened: bool, result: object) -> None:
         """Take the answer to the ping: the id of whoever lives there."""
+        if happened or result is self._protocol.source_node:
+            self._joining.heard(self._address)
         if happened and rpcudp.is_id(result) and result != self._protocol.source_node.id:
             assert isinstance(result, bytes)
             self._joining.answered(self._address, Node(result, node.ip, node.port))

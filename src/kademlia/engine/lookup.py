@@ -8,7 +8,7 @@ ends when the k closest it knows of have answered (R15).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 from kademlia.engine import limits
@@ -25,12 +25,23 @@ class Lookup:
         ksize: How many nodes are looked for.
         alpha: How many requests are under way at once.
         own_id: Our own id: others tell us of ourselves.
+        price: What it costs to go on by a node, of its distance and itself; the cheapest is asked first (R16). Without
+            it the nearest is.
     """
 
-    def __init__(self, target: Node, peers: Iterable[Node], ksize: int, alpha: int, own_id: bytes = b"") -> None:
+    def __init__(
+        self,
+        target: Node,
+        peers: Iterable[Node],
+        ksize: int,
+        alpha: int,
+        own_id: bytes = b"",
+        price: Callable[[int, Node], float] | None = None,
+    ) -> None:
         self.target = target
         self.ksize = ksize
         self.alpha = alpha
+        self._price = price
         self.nearest = NodeHeap(target, ksize)  # the nodes in consideration
         self.requests = 0
         self.heard_of = {own_id}  # ids in consideration, and those that are out of it
@@ -53,14 +64,14 @@ class Lookup:
         if room <= 0:
             return []
         asked = self.nearest.contacted
-        chosen = []
-        for _, node in self.nearest.heap[: self.ksize]:
-            if node.id not in asked:
-                asked.add(node.id)
-                self._waiting.add(node.id)
-                chosen.append(node)
-                if len(chosen) == room:
-                    break
+        fresh = [entry for entry in self.nearest.heap[: self.ksize] if entry[1].id not in asked]
+        if self._price is not None and len(fresh) > room:
+            price = self._price
+            fresh.sort(key=lambda entry: price(*entry))
+        chosen = [node for _, node in fresh[:room]]
+        ids = [node.id for node in chosen]
+        asked.update(ids)
+        self._waiting.update(ids)
         self.requests += len(chosen)
         return chosen
 

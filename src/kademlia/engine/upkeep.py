@@ -58,6 +58,7 @@ class Upkeep:
         self.handoff = Handoff(protocol)
         self.bootstrap_addresses: list[Address] = []
         self.refreshes = True  # whether tables and values are refreshed by themselves
+        self.adrift = False  # whether the last attempt to join found nobody, or few while an address was silent
         self._protocol = protocol
         self._waiting: deque[Series] = deque()
         self._running = 0
@@ -193,9 +194,14 @@ class Upkeep:
     # -- the network lost ------------------------------------------------------------------------------------------
 
     def _find_network_again(self, now: float) -> None:
-        """With no live contact, or our link down, try the bootstrap addresses and a contact: 1 s, doubling to 5 min."""
+        """Try to join again while we are adrift, with no live contact, or our link down: after 1 s, doubling to 5 min.
+
+        That is by the bootstrap addresses and a contact. A node that never looked up its own id, which joining is, may
+        be known to somebody by chance and is hidden from its neighbours for hours; and a few that met while the rest
+        could not be reached take themselves for the whole network.
+        """
         protocol = self._protocol
-        lost = protocol.contacts.link.down or not protocol.contacts.any_live()
+        lost = self.adrift or protocol.contacts.link.down or not protocol.contacts.any_live()
         if not lost or not (self.bootstrap_addresses or len(protocol.router)):
             self._retry_at, self._retry_s = FOREVER, limits.BOOTSTRAP_RETRY_MIN_S
         elif self._retry_at == FOREVER:

@@ -32,6 +32,9 @@ HEADER_BYTES = 28
 
 Event = Callable[..., object]
 
+#: Told what became of a datagram (one of `trace.SENT`, `DELIVERED`, `DROPPED`), the datagram, source and target.
+Listener = Callable[[bytes, bytes, Address, Address], object]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldStats:
@@ -71,6 +74,7 @@ class World:
         self.residents: dict[Address, Resident] = {}  # those alive
         self.census = Census()
         self.header_bytes = HEADER_BYTES
+        self.listeners: list[Listener] = []  # told of each datagram when it is sent, after it was taken, or dropped
         self._born = 0
         self._places: dict[Address, int] = {}
         self._trace = Trace() if traced else None
@@ -141,6 +145,7 @@ class World:
         self.residents[address] = resident
         self.census.add(node)
         protocol.start(resident, self.now, self.wall + skew)
+        resident.wake()
         return resident
 
     def filled(self, size: int, *, ksize: int = 20, b: int | None = None) -> list[Resident]:
@@ -200,6 +205,8 @@ class World:
         self._sent_bytes += len(datagram) + HEADER_BYTES
         if self._trace is not None:
             self._trace.note(SENT, self.now, source, target, datagram)
+        for listener in self.listeners:
+            listener(SENT, datagram, source, target)
         places = self._place(source), self._place(target)
         delays = self.links.delays(source, target, places, self.now, self.chance)
         for seconds in delays:
@@ -216,11 +223,15 @@ class World:
         if self._trace is not None:
             self._trace.note(DELIVERED, self.now, source, target, datagram)
         resident.arrived(datagram, source)
+        for listener in self.listeners:
+            listener(DELIVERED, datagram, source, target)
 
     def _drop(self, datagram: bytes, source: Address, target: Address) -> None:
         self._dropped += 1
         if self._trace is not None:
             self._trace.note(DROPPED, self.now, source, target, datagram)
+        for listener in self.listeners:
+            listener(DROPPED, datagram, source, target)
 
     def _place(self, address: Address) -> int:
         place = self._places.get(address)
