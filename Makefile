@@ -12,19 +12,22 @@ PEER = .peers/kademlia-2.2.3
 CPP_PEERS = .peers/cpp
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test bench lint format docs clean
+.PHONY: help demo test swarm bench lint format docs clean
 # Two installs into one environment must not run side by side.
 .NOTPARALLEL:
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
-	@echo "Options: ARGS=\"...\" is passed to the demo, to pytest or to bench/run.py; PYTHON=python3.12 chooses the interpreter."
+	@echo "Options: ARGS=\"...\" is passed to the demo, to pytest, to the swarm or to bench/run.py; PYTHON=python3.12 chooses the interpreter."
 
 demo: $(VENV)/.installed ## a network of 30 nodes on this machine: store, find, kill a third, find again
 	@$(VENV)/bin/kademlia demo $(ARGS)
 
 test: $(VENV)/.installed-dev $(PEER)/.installed ## run every test, real peers of release 2.2.3 included
 	$(PY) -m pytest $(ARGS)
+
+swarm: $(VENV)/.installed ## simulate 200 small networks with faults drawn from seeds, under all checkers
+	$(PY) -m kademlia.sim.swarm $(or $(ARGS),--seeds 1-200)
 
 bench: $(VENV)/.installed-bench $(PEER)/.installed $(CPP_PEERS)/.installed ## measure, beside real peers; see bench/
 	$(PY) bench/run.py $(ARGS)

@@ -2,7 +2,8 @@
 
 A call is matched by message id AND address. After a soft time-out, a few round trips long, it no longer holds its
 slot and is sent once more with the same id; when that is late, too, nobody counts on it any more, and after the hard
-time-out it counts against the asked node. An answer in between is welcome (Kademlia, section 2.3; R13), but gives no round-trip sample once sent twice (Karn's rule).
+time-out it counts against the asked node. An answer in between is welcome (Kademlia, section 2.3; R13), but gives no
+round-trip sample once sent twice (Karn's rule), unless there is none yet: who is always slow would never be measured.
 Time-outs come in a few classes; calls of one class expire in the order they were sent, so that none needs a timer of
 its own: a dict keeps that order, and forgets a call at once when it is answered.
 """
@@ -18,6 +19,7 @@ from kademlia.engine import limits
 from kademlia.engine.records import FOREVER, Record
 from kademlia.engine.stats import Counts
 from kademlia.node import Address, Node
+from kademlia.wire.trailer import without_padding
 
 #: Classes of soft time-outs in seconds; a call falls into the first that is long enough.
 SOFT_CLASSES_S = (
@@ -106,7 +108,7 @@ class Calls:
         call = self._pending.get(message_id)
         if call is None or call.record.address != record.address:
             return None
-        if call.sendings == 1:
+        if call.sendings == 1 or not call.record.trip_ms:
             call.record.measured(now - call.sent_at)
             self._measured(now - call.sent_at)
         self._end(call, now)
@@ -192,9 +194,10 @@ class Calls:
         del self._soft[call.soft_class][call.message_id]
         self._again[call.soft_class][call.message_id] = call
         self._late += 1
-        if call.resend:
+        if call.resend and not call.record.strikes:  # who let us down before is hardly just unlucky
             self._counts.resent += 1
-            self.outbox.append((call.datagram, call.record.address))
+            plain = without_padding(call.datagram) or call.datagram  # nor is it worth 1 kB to find out
+            self.outbox.append((plain, call.record.address))
 
     def _end(self, call: Call, now: float) -> None:
         call.record.calls -= 1

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from kademlia.bucket import KBucket
 from kademlia.engine import limits
 from kademlia.engine.link import Link
-from kademlia.engine.records import FOREVER, NEVER, Record, Records
+from kademlia.engine.records import FOREVER, NEVER, Lapse, Record, Records
 from kademlia.engine.survey import Survey
 from kademlia.engine.telling import Telling
 from kademlia.node import Address, Node
@@ -169,6 +169,12 @@ class Contacts:
         if record is not None:
             record.bucket = None
         self._router.remove_contact(node)
+
+    def doubt(self, record: Record) -> None:
+        """Tell nobody of a contact until it is heard."""
+        if record.node is not None:
+            record.lapse = record.lapse or Lapse()  # without a strike: it left nothing unanswered
+            self._flag(record.node)
 
     def restore(self, nodes: list[Node]) -> None:
         """Put contacts of an earlier life into the table: told to nobody and asked first who they are."""

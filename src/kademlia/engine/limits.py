@@ -92,7 +92,7 @@ HEAD_SILENT_S = 60.0
 
 #: A contact that was silent for this long is asked whether it is there: at first, at least and at most. With IPFS's
 #: sessions 3 % of the contacts not heard for 20 minutes are dead.
-PROBE_SILENCE_START_S = 120.0
+PROBE_SILENCE_START_S = 60.0
 PROBE_SILENCE_MIN_S = 30.0
 PROBE_SILENCE_MAX_S = 1200.0
 
@@ -102,8 +102,13 @@ PROBES_DEAD_SHARE = 0.05
 #: The k contacts nearest to us are asked after this share of the silence: they are told most.
 PROBE_NEIGHBOURS_SOONER = 0.25
 
-#: Probes a node makes in the long run, at 150 bytes for both ways; a table of 1,000 contacts needs 0.8.
-PROBES_PER_S = 1.0
+#: A contact that was silent for so many times as long as it may be, because there are too many to ask in time, is taken
+#: for dead until it is heard.
+DOUBTED_AFTER = 2.5
+
+#: Probes a node makes in the long run, at 150 bytes for both ways: 75 B/s. With the longest silence they do for a table
+#: of 600 contacts; in a larger one the longest silent wait their turn.
+PROBES_PER_S = 0.5
 
 #: How often it is looked who is due.
 PROBE_STEP_MIN_S = 5.0

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kademlia.bucket import KBucket
 from kademlia.engine import limits
-from kademlia.engine.records import FOREVER, Record
+from kademlia.engine.records import FOREVER, NEVER, Record
 from kademlia.node import Node
 
 if TYPE_CHECKING:
@@ -64,31 +65,32 @@ class Probing:
         protocol = self._protocol
         if protocol.contacts.link.down:
             return
+        of = protocol.records.of
         neighbours = protocol.router.closest_of(protocol.source_node, protocol.router.ksize)
-        due = self._silent(neighbours, now - self.silence_s * limits.PROBE_NEIGHBOURS_SOONER)
-        if len(due) < most:
-            heads = [record for bucket in protocol.router.buckets for record in self._heads(bucket.get_nodes(), now)]
-            due += sorted(heads, key=lambda record: record.heard_at)
-        for record in dict.fromkeys(due[:most]):
-            assert record.node is not None
-            protocol.asking.ping(record.node, self)
-
-    def _heads(self, nodes: list[Node], now: float) -> list[Record]:
-        """Return the silent ones of a bucket, which are its first: contacts stand in the order they were heard."""
-        silent: list[Record] = []
-        for node in nodes:
-            if node.id in self._protocol.contacts.failing:  # asked again by itself, and out of its place
+        soon = now - self.silence_s * limits.PROBE_NEIGHBOURS_SOONER
+        near = [record for record in map(of, [node.address for node in neighbours]) if record.heard_at < soon]
+        heads = [record for bucket in protocol.router.buckets for record in self._heads(bucket, now - self.silence_s)]
+        heads.sort(key=lambda record: record.heard_at)
+        doubtful = now - self.silence_s * limits.DOUBTED_AFTER
+        asked = 0
+        for record in dict.fromkeys(near + heads):
+            if record.node is None or record.calls or record.struck_at > NEVER:  # under way, or asked again by itself
                 continue
-            found = self._silent([node], now - self.silence_s)
-            if not found:
-                break
-            silent += found
-        return silent
+            if asked < most:
+                asked += 1
+                protocol.asking.ping(record.node, self)
+            elif record.heard_at < doubtful and record.lapse is None:
+                protocol.contacts.doubt(record)
 
-    def _silent(self, nodes: list[Node], since: float) -> list[Record]:
-        contacts, of = self._protocol.contacts, self._protocol.records.of
-        records = [of(node.address) for node in nodes if node.id not in contacts.failing]
-        return [record for record in records if record.heard_at < since and not record.calls and record.node]
+    def _heads(self, bucket: KBucket, since: float) -> list[Record]:
+        """Return the silent ones of a bucket, which are its first: contacts stand in the order they were heard."""
+        of, silent = self._protocol.records.of, []
+        for node in bucket.nodes.values():
+            record = of(node.address)
+            if record.heard_at >= since:
+                break
+            silent.append(record)
+        return silent
 
     def _seek_lost(self, now: float) -> None:
         """Ask one of the contacts that were given up whether it is back."""
