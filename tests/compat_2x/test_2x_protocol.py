@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 from tests.compat_2x.nodes import LOCALHOST, address_of, network, protocol_of
+from tests.hostile.strangers import Watched
 
 from kademlia.network import Server
 from kademlia.node import Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import World
-from tests.hostile.strangers import Watched
 from kademlia.utils import digest
 
 KEY = digest("a key")

@@ -237,6 +237,8 @@ def test_a_full_buckets_silent_head_is_pinged_for_a_newcomers_sake_and_stays_if_
     old = world.add(b"\xff" + bytes(19), ksize=1)
     for resident in (near, old):
         world.finish(resident.protocol.join([alice.address]))
+    for resident in (alice, near, old):
+        resident.protocol.probing.stop()  # which asks those who are silent, but not for a newcomer's sake
     world.run(2 * limits.HEAD_SILENT_S)
     asked = alice.protocol.counts.asked
     for number in range(1, 4):

@@ -34,6 +34,8 @@ def node() -> Resident:
     world.finish(resident.protocol.join([neighbour.address]))
     world.run(5)
     resident.protocol.keep(KEY, "kept")
+    for one in (resident, neighbour):
+        one.protocol.probing.stop()  # what they ask of themselves is counted, too
     return resident
 
 

@@ -115,7 +115,7 @@ class Asking:
         self._calls.start(Call(message_id, method, datagram, node, record, asker, resend), protocol.now)
 
     def _is_news_to(self, record: Record, method: str) -> bool:
-        """Return whether an address may not have ours as verified, so that what it has to tell would not fit our credit.
+        """Return whether an address may not have ours as verified: what it has to tell would not fit our credit then.
 
         Whom we know, but who asked us nothing for long, has forgotten that we live here, unless we are its contact.
         """

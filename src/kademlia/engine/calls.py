@@ -49,7 +49,18 @@ class Asker(Protocol):
 class Call:
     """One request: what was asked, of whom, on whose behalf, and how far it is."""
 
-    __slots__ = ("asker", "datagram", "message_id", "method", "node", "record", "resend", "sendings", "sent_at", "soft_class")
+    __slots__ = (
+        "asker",
+        "datagram",
+        "message_id",
+        "method",
+        "node",
+        "record",
+        "resend",
+        "sendings",
+        "sent_at",
+        "soft_class",
+    )
 
     def __init__(
         self, message_id: bytes, method: str, datagram: bytes, node: Node, record: Record, asker: Asker, resend: bool
@@ -63,7 +74,7 @@ class Call:
         self.resend = resend  # whether it may be sent a second time
         self.sent_at = 0.0
         self.soft_class = 0  # index of its soft time-out in SOFT_CLASSES_S
-        self.sendings = 1  # of which all but the last are late; 3 once the second is late, too
+        self.sendings = 1  # all but the last are late; one more than SENDINGS_MAX once that is late, too
 
 
 class Calls:

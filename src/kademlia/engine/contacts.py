@@ -2,9 +2,9 @@
 
 A node becomes a contact once its address proved itself and told its id in an answer to us; after that every message
 from there counts as seen (Kademlia, section 2.2; R5). An id in a request alone is a claim, to be checked by a ping.
-A contact that leaves calls unanswered is told to nobody and rests for a doubling time (R30); after five in a row
-the newest replacement takes its place, and without one it is remembered, to be asked now and then (R31). A known id that shows up at a new
-address takes it only after the old address was asked and did not answer.
+A contact that leaves calls unanswered is told to nobody and rests for a doubling time (R30); after five in a row it
+is given up: the newest replacement takes its place, if there is one (R31), and it is remembered, to be asked now and
+then. A known id that shows up at a new address takes it only after the old address was asked and did not answer.
 """
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ class Contacts:
         return known is not None and known.address == node.address
 
     def _give_up(self, node: Node) -> None:
-        """Let a replacement take a stale contact's place, if there is one, and remember it."""
+        """Let a replacement take a stale contact's place, if there is one; remember the contact."""
         self.forget(node)
         self.lost[node.id] = node
         if len(self.lost) > limits.LOST_MAX:

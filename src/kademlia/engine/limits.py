@@ -75,7 +75,7 @@ FULLY_PADDED_MAX = 64
 
 # -- contacts ------------------------------------------------------------------------------------------------------
 
-#: Unanswered calls in a row after which a contact is replaced, if there is a replacement (section 4.1; R31).
+#: Unanswered calls in a row after which a contact is given up; a replacement takes its place (section 4.1; R31).
 STRIKES_UNTIL_STALE = 5
 
 #: A struck contact is not asked for this long, doubling with each strike up to the maximum (section 4.1; R30).

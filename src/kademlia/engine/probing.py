@@ -12,10 +12,12 @@ in two find each other again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kademlia.bucket import KBucket
 from kademlia.engine import limits
+from kademlia.engine.outcome import Whoever
 from kademlia.engine.records import FOREVER, NEVER, Record
 from kademlia.node import Node
 
@@ -33,9 +35,10 @@ class Probing:
 
     def __init__(self, protocol: KademliaProtocol) -> None:
         self.silence_s = limits.PROBE_SILENCE_START_S  # so long a contact may be silent
+        self._confirmed_s = self.silence_s  # the same when a probe was last answered
         self._protocol = protocol
         self._due_at = FOREVER
-        self._lost_due_at = FOREVER
+        self._lost_due_at = NEVER
 
     def start(self, now: float) -> None:
         """Set the first date."""
@@ -61,26 +64,30 @@ class Probing:
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _probe(self, now: float, most: int) -> None:
-        """Ask some contacts, neighbours first, then the longest silent."""
+        """Ask some of those who were silent for too long, and doubt the others if that was much too long."""
         protocol = self._protocol
         if protocol.contacts.link.down:
             return
-        of = protocol.records.of
-        neighbours = protocol.router.closest_of(protocol.source_node, protocol.router.ksize)
-        soon = now - self.silence_s * limits.PROBE_NEIGHBOURS_SOONER
-        near = [record for record in map(of, [node.address for node in neighbours]) if record.heard_at < soon]
-        heads = [record for bucket in protocol.router.buckets for record in self._heads(bucket, now - self.silence_s)]
-        heads.sort(key=lambda record: record.heard_at)
         doubtful = now - self.silence_s * limits.DOUBTED_AFTER
         asked = 0
-        for record in dict.fromkeys(near + heads):
-            if record.node is None or record.calls or record.struck_at > NEVER:  # under way, or asked again by itself
+        for record in self._silent(now):
+            if record.node is None or record.calls or record.strikes:  # asked already, or asked again by itself
                 continue
             if asked < most:
                 asked += 1
                 protocol.asking.ping(record.node, self)
             elif record.heard_at < doubtful and record.lapse is None:
                 protocol.contacts.doubt(record)
+
+    def _silent(self, now: float) -> Iterable[Record]:
+        """Return the contacts that were silent for too long: neighbours first, then the longest silent."""
+        router, of = self._protocol.router, self._protocol.records.of
+        neighbours = router.closest_of(router.node, router.ksize)
+        soon = now - self.silence_s * limits.PROBE_NEIGHBOURS_SOONER
+        near = [record for record in map(of, [node.address for node in neighbours]) if record.heard_at < soon]
+        heads = [record for bucket in router.buckets for record in self._heads(bucket, now - self.silence_s)]
+        heads.sort(key=lambda record: record.heard_at)
+        return dict.fromkeys(near + heads)
 
     def _heads(self, bucket: KBucket, since: float) -> list[Record]:
         """Return the silent ones of a bucket, which are its first: contacts stand in the order they were heard."""
@@ -93,14 +100,13 @@ class Probing:
         return silent
 
     def _seek_lost(self, now: float) -> None:
-        """Ask one of the contacts that were given up whether it is back."""
+        """Ask one of the contacts that were given up whether it is back, if it is time."""
         lost = self._protocol.contacts.lost
         if lost and now >= self._lost_due_at:
+            self._lost_due_at = now + self._jittered(limits.LOST_ASKED_EVERY_S)
             node = lost.pop(next(iter(lost)))
             lost[node.id] = node  # to the end
-            self._protocol.asking.ping(node, self)
-        if now >= self._lost_due_at or self._lost_due_at == FOREVER:
-            self._lost_due_at = now + self._jittered(limits.LOST_ASKED_EVERY_S)
+            self._protocol.asking.ping(node, Whoever())  # if it answers, it leaves them by itself
 
     def _step_s(self) -> float:
         return min(max(self.silence_s / 16, limits.PROBE_STEP_MIN_S), limits.PROBE_STEP_MAX_S)
@@ -111,12 +117,14 @@ class Probing:
     # -- what the calls tell (engine.calls.Asker) --------------------------------------------------------------------
 
     def settled(self, node: Node, happened: bool, result: object) -> None:
-        """Learn from a probe how long contacts live here; our own link's faults teach nothing."""
-        contacts = self._protocol.contacts
-        if node.id in contacts.lost or contacts.link.down:
+        """Learn from a probe how long contacts live here; what our own link's faults taught is taken back."""
+        if self._protocol.contacts.link.down:
+            self.silence_s = self._confirmed_s
             return
-        self.silence_s *= LENGTHENED if happened else SHORTENED
-        self.silence_s = min(max(self.silence_s, limits.PROBE_SILENCE_MIN_S), limits.PROBE_SILENCE_MAX_S)
+        silence_s = self.silence_s * (LENGTHENED if happened else SHORTENED)
+        self.silence_s = min(max(silence_s, limits.PROBE_SILENCE_MIN_S), limits.PROBE_SILENCE_MAX_S)
+        if happened:
+            self._confirmed_s = self.silence_s
 
     def slow(self, node: Node) -> None:
         """Wait: nobody else is asked instead."""

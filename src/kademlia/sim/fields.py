@@ -59,6 +59,11 @@ def share() -> Rule:
     return number(0, 1, "a share of all")
 
 
+def flag() -> Rule:
+    """Allow yes and no."""
+    return Rule("true or false", lambda value: type(value) is bool)
+
+
 def one_of(*names: str) -> Rule:
     """Allow some names."""
     return Rule(f"one of {', '.join(names)}", lambda value: value in names)

@@ -2,8 +2,9 @@
 
 Every bucket of every node exists: the leanest tree of buckets that splitting makes (R24, R25, R32), as in the published
 models, with all nodes of a range where they fit, else k of them, drawn at random. (Tables that grew one contact at a
-time keep some splits from when they were small: at b=1 a third more contacts, at b=5 5 % more.) Who is a contact counts as met, some minutes
-ago: its address has proved itself, its round-trip time is not known. Replacement caches and stores are empty.
+time keep some splits from when they were small: at b=1 a third more contacts, at b=5 5 % more.) Who is a contact
+counts as met, some minutes ago: its address has proved itself, its round-trip time is not known. Replacement caches
+and stores are empty.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ MATRIX = "matrix:"
 CONSTANT = "constant:"
 LATENCIES = f"king, king-per-message, map, {CONSTANT}SECONDS or {MATRIX}FILE"
 
-STARTS = ("filled", "joined")
+STARTS = ("filled", "joined", "looked-up")
 WORKLOADS = ("lookups", "sets+gets")
 
 
@@ -104,7 +104,10 @@ class Scenario:
         b: Bits that a lookup gains at a time (the paper's section 4.2); that of real nodes if None.
         alpha: Requests that a lookup has under way at once.
         start: "filled": all tables are full and true before the clock is read. "joined": each node joined by the
-            first, as real ones do (R23).
+            first, as real ones do (R23). "looked-up": each looked up its own id, and left the rest of joining out.
+        latency_aware: Whether lookups ask quick nodes first, as those of real nodes do.
+        every: Virtual seconds between two lookups of each node, from the beginning, besides those that are measured;
+            0 for none.
         latency: How long a datagram takes: "king" (lognormal, fixed for each pair), "king-per-message", "map"
             (places on a map), "constant:SECONDS" one way, or "matrix:FILE" of measured round trips.
         loss: Share of datagrams that never arrive.
@@ -135,6 +138,8 @@ class Scenario:
     b: int | None = rules.ruled(None, rules.or_none(rules.whole(1, B_MAX)))
     alpha: int = rules.ruled(3, rules.whole(1, ALPHA_MAX))
     start: str = rules.ruled("filled", rules.one_of(*STARTS))
+    latency_aware: bool = rules.ruled(True, rules.flag())
+    every: float = rules.ruled(0.0, rules.number(0, SECONDS_MAX, "virtual seconds"))
     latency: str = rules.ruled("king", rules.text(LATENCIES, _is_latency))
     loss: float = rules.ruled(0.0, rules.share())
     duplication: float = rules.ruled(0.0, rules.share())

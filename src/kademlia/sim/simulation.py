@@ -75,7 +75,7 @@ class Simulation:
     def build(self, progress: Progress = _silence) -> None:
         """Let the nodes live and know each other; some of them die, if the scenario says so."""
         scenario, world = self.scenario, self.world
-        kind = _node_class(scenario.alpha)
+        kind = _node_class(scenario)
         residents = [world.add(ksize=scenario.k, b=scenario.b, protocol_class=kind) for _ in range(scenario.nodes)]
         for resident in self._some(residents[1:], scenario.nat):
             world.links.hide(resident.address)
@@ -141,9 +141,13 @@ class Simulation:
 
     def _join(self, residents: list[Resident], progress: Progress) -> None:
         """Let each join by the first, one after the other."""
-        first = residents[0].address
+        first = residents[0]
         for number, resident in enumerate(residents[1:], 2):
-            self.world.finish(resident.protocol.join([first]))
+            protocol = resident.protocol
+            if self.scenario.start == "joined":
+                self.world.finish(protocol.join([first.address]))
+            else:
+                self.world.finish(protocol.lookup(protocol.source_node, [first.node]))
             progress("joining", number, len(residents))
 
     def _begin(self) -> None:
@@ -156,6 +160,8 @@ class Simulation:
             self.churn = Churn(world, law(scenario.churn), rejoin=rejoin, off=off, ksize=scenario.k, b=scenario.b)
             self.churn.start(self._residents)
         world.at(world.now + scenario.settle, self.workload.plan)
+        if scenario.every:
+            self.workload.keep_busy(self._residents)
         for look in range(LOOKS):
             world.at(world.now + (scenario.settle + scenario.seconds) * look / LOOKS, self._look)
 
@@ -200,8 +206,9 @@ def _links(scenario: Scenario) -> Links:
     )
 
 
-def _node_class(alpha: int) -> type[KademliaProtocol]:
-    """Return the class that servers run, with another alpha if need be."""
-    if alpha == KademliaProtocol.alpha:
+def _node_class(scenario: Scenario) -> type[KademliaProtocol]:
+    """Return the class that servers run, with other settings if need be."""
+    settings = {"alpha": scenario.alpha, "latency_aware": scenario.latency_aware}
+    if all(getattr(KademliaProtocol, name) == value for name, value in settings.items()):
         return KademliaProtocol
-    return type("Node", (KademliaProtocol,), {"alpha": alpha})
+    return type("Node", (KademliaProtocol,), settings)

@@ -1,8 +1,8 @@
 """Lookups under observation: how far they went, how long they took, and whether what they found is true.
 
 Hops are counted as in the literature: 1 for a contact of the asker's own table, one more than its teller's for
-everybody else. A lookup's holders are the k living nodes closest to its target, without the asker, and without a node of
-the target's very id: nobody is told of whom it names.
+everybody else. A lookup's holders are the k living nodes closest to its target, without the asker, and without a node
+of the target's very id: nobody is told of whom it names.
 """
 
 from __future__ import annotations

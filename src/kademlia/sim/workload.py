@@ -79,6 +79,17 @@ class Workload:
             self._spread(self._set, now, seconds * SETTING_SHARE)
             self._spread(self._get, now + seconds * SETTING_SHARE, seconds * (1 - SETTING_SHARE))
 
+    def keep_busy(self, residents: list[Resident]) -> None:
+        """Have each of some nodes look up a random id again and again, at times of its own, as long as it lives."""
+        for resident in residents:
+            self._world.at(self._world.now + self._scenario.every * self._chance.random(), self._look_again, resident)
+
+    def _look_again(self, resident: Resident) -> None:
+        if resident.alive:
+            resident.protocol.look_at_clock()
+            resident.protocol.lookup(Node(self._chance.randbytes(ID_BYTES)))
+            self._world.at(self._world.now + self._scenario.every, self._look_again, resident)
+
     def is_done(self) -> bool:
         """Return whether all that was begun has ended, or died with the node that asked."""
         return all(lookup.walk is not None or not lookup.asker.alive for lookup in self.lookups) and all(

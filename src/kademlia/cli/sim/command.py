@@ -63,7 +63,16 @@ def run(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option("--start", metavar="filled|joined", help="Tables full from the start (default), or joined."),
+        typer.Option(
+            "--start", metavar="filled|joined|looked-up", help="Tables full from the start (default), or joined."
+        ),
+    ] = None,
+    latency_aware: Annotated[
+        bool | None,
+        typer.Option("--latency-aware/--latency-unaware", help="Whether lookups ask quick nodes first, as they do."),
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option("--every", metavar="S", help="Each node looks something up so often besides; never.")
     ] = None,
     latency: Annotated[
         str | None,
@@ -117,6 +126,8 @@ def run(
         "b": b,
         "alpha": alpha,
         "start": start,
+        "latency_aware": latency_aware,
+        "every": every,
         "latency": _latency(latency, matrix),
         "loss": loss,
         "dead": dead,
@@ -145,6 +156,9 @@ def reproduce(
         typer.Option("--matrix", metavar="FILE", help="Measured round trips; without, a map with about the same."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print each row as a JSON object of a line.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw hops against n into this folder (hops only).")
+    ] = None,
 ) -> None:
     """Run a published experiment, and set our numbers beside the published ones.
 
@@ -156,7 +170,7 @@ def reproduce(
         reproducing.show_list(json)
     elif name is None:
         raise WrongUse("which experiment? See: kademlia sim reproduce --list")
-    elif not reproducing.reproduce(name, read_seeds(seeds), nodes, matrix, json):
+    elif not reproducing.reproduce(name, read_seeds(seeds), nodes, matrix, json, plot):
         raise typer.Exit(faults.NOT_FOUND)
 
 

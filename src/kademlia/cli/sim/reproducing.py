@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +15,10 @@ from rich.text import Text
 
 from kademlia.cli import screen
 from kademlia.cli.faults import WrongUse
+from kademlia.cli.sim import drawing
+from kademlia.cli.sim.machine import memory
 from kademlia.sim.experiments import EXPERIMENTS, Experiment, Options, Row
+from kademlia.sim.figures import Point, hops_against_n
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,25 +44,54 @@ def show_list(as_json: bool) -> None:
         screen.out().print(Text.assemble((f"{one.name:<{width}}", "bold"), f"  {one.question} ", (f"({takes})", "dim")))
 
 
-def reproduce(name: str, seeds: tuple[int, ...], nodes: int | None, matrix: Path | None, as_json: bool) -> bool:
-    """Run an experiment and print its rows; return whether every target was met."""
+def reproduce(
+    name: str, seeds: tuple[int, ...], nodes: int | None, matrix: Path | None, as_json: bool, plot: Path | None = None
+) -> bool:
+    """Run an experiment and print its rows; return whether every target was met.
+
+    Its hops are drawn into a folder, if one is given and the experiment counts hops.
+    """
     experiment = _experiment(name)
+    if plot is not None:
+        drawing.prepare(plot)
     if experiment.needs_matrix and matrix is None:
         screen.complain(f"{name}: its targets are for measured round trips (--matrix FILE); taking a map", "yellow")
     console = screen.out()
     show = partial(_show_json, console) if as_json else _Lines(experiment, console).show
     met = True
+    points = []
     with _doing(name, console) as progress:
-        options = Options(seeds=seeds, nodes=nodes, matrix=matrix, progress=progress)
+        options = Options(
+            seeds=seeds,
+            nodes=nodes,
+            matrix=matrix,
+            progress=progress,
+            clock=time.perf_counter,
+            memory=lambda: memory() or 0,
+        )
         try:
             for row in experiment.run(options):
                 show(row)
                 met &= row.met is not False
+                points += [row.point] if row.point is not None else []
         except OSError as fault:
             raise WrongUse(f"cannot read {fault.filename}: {fault.strerror}") from None
         except ValueError as fault:
             raise WrongUse(f"{name}: {fault}") from None
+    if plot is not None:
+        _draw(points, plot, console)
     return met
+
+
+def _draw(points: list[Point], folder: Path, console: Console) -> None:
+    if not points:
+        raise WrongUse("this experiment counts no hops, and so has no plot; leave --plot out, or take: hops")
+    path = folder / "hops-against-n.png"
+    try:
+        hops_against_n(points, path)
+    except OSError as fault:
+        raise WrongUse(f"cannot write {fault.filename}: {fault.strerror}") from None
+    console.print(Text(f"plot  {path}"))
 
 
 def _experiment(name: str) -> Experiment:

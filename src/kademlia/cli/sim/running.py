@@ -12,9 +12,10 @@ from rich.text import Text
 
 from kademlia.cli import screen
 from kademlia.cli.faults import WrongUse
+from kademlia.cli.sim import drawing
 from kademlia.cli.sim.machine import Meter
 from kademlia.cli.sim.summary import summary
-from kademlia.sim import figures, plots
+from kademlia.sim import plots
 from kademlia.sim import simulation as simulations
 from kademlia.sim.scenario import Scenario
 from kademlia.sim.simulation import Simulation
@@ -30,7 +31,7 @@ def run(scenario: Scenario, as_json: bool, plot: Path | None, kind: str) -> None
         kind: "png" or "svg".
     """
     if plot is not None:
-        _prepare(plot)
+        drawing.prepare(plot)
     simulation = _simulation(scenario)
     meter = Meter()
     with _bar() as progress:
@@ -47,17 +48,6 @@ def run(scenario: Scenario, as_json: bool, plot: Path | None, kind: str) -> None
         console.print(part)
     for path in drawn:
         console.print(Text(f"plot  {path}"))
-
-
-def _prepare(folder: Path) -> None:
-    """Find out before the run whether its plots can be drawn."""
-    try:
-        figures.need()
-        folder.mkdir(parents=True, exist_ok=True)
-    except ImportError as fault:
-        raise WrongUse(str(fault)) from None
-    except OSError as fault:
-        raise WrongUse(f"cannot make the folder {folder}: {fault.strerror}") from None
 
 
 def _simulation(scenario: Scenario) -> Simulation:

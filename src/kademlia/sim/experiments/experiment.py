@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from math import ceil, inf
 from pathlib import Path
+from typing import Any
+
+from kademlia.sim.figures import Point
+from kademlia.sim.scenario import Scenario
+from kademlia.sim.simulation import Simulation
+from kademlia.sim.walks import Walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +20,16 @@ class Options:
 
     seeds: tuple[int, ...] = (1,)
     nodes: int | None = None  #: instead of the published size
+    lookups: int = 1_000  #: measured in each run
     matrix: Path | None = None  #: of round trips (`kademlia.sim.latency.Matrix`); the synthetic map without one
     progress: Callable[[str], None] = lambda _line: None  #: told what is being done
+    clock: Callable[[], float] = lambda: 0.0  #: real time in seconds; the simulator has none of its own
+    memory: Callable[[], int] = lambda: 0  #: bytes that the process holds
+
+    @property
+    def measured_latency(self) -> str:
+        """The model of latency of the experiments that the literature made with measured round trips."""
+        return f"matrix:{self.matrix}" if self.matrix is not None else "map"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +43,7 @@ class Row:
     at_most: bool = True  #: whether less is better
     source: str = ""  #: where the target is from
     within: float | None = None  #: instead of a bound: how far from the target it may be, either way
+    point: Point | None = None  #: where it stands in the plot of hops, if it belongs there
 
     @property
     def met(self) -> bool | None:
@@ -48,3 +64,35 @@ class Experiment:
     run: Callable[[Options], Iterator[Row]]
     takes: str  #: how long, roughly, on one core
     needs_matrix: bool = False  #: whether its numbers are for the PlanetLab matrix
+
+
+def run(options: Options, **fields: Any) -> Simulation:
+    """Run a scenario to its end."""
+    scenario = Scenario(**{"lookups": options.lookups, **fields})
+    shown = ", ".join(f"{name} {value}" for name, value in fields.items())
+    simulation = Simulation(scenario)
+    simulation.build()
+    simulation.run(lambda what, done, of: options.progress(f"{shown}: {what} {done}/{of}"))
+    return simulation
+
+
+def walks(simulation: Simulation) -> list[Walk]:
+    """Return the lookups of a run that ended."""
+    return [lookup.walk for lookup in simulation.workload.lookups if lookup.walk is not None]
+
+
+def share(flags: Iterable[bool]) -> float:
+    """Return the share of those that are true."""
+    listed = list(flags)
+    return round(sum(listed) / len(listed), 4) if listed else 0.0
+
+
+def percentile(values: Iterable[float | None], rank: float) -> float:
+    """Return a percentile, 0 to 1, by nearest rank; what never happened counts as for ever."""
+    ranked = sorted(inf if value is None else value for value in values)
+    return ranked[ceil(rank * len(ranked)) - 1] if ranked else inf
+
+
+def milliseconds(values: Iterable[float | None], rank: float) -> float:
+    """Return a percentile of some seconds in milliseconds."""
+    return round(1000 * percentile(values, rank), 1)

@@ -1,0 +1,61 @@
+"""Bamboo's stress: half of all sessions are shorter than 1.4 minutes (papers.md's T13; Rhea et al. 2004)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from kademlia.sim.experiments.experiment import Experiment, Options, Row, milliseconds, run, share, walks
+
+NODES = 1_000
+K = 8
+
+#: Virtual seconds before anything is measured: five mean sessions.
+SETTLE_S = 600.0
+SECONDS = 600.0
+
+#: Each node looks something up so often, in virtual seconds.
+EVERY_S = 10.0
+
+#: So many more lookups are measured.
+MEASURED_SHARE = 0.1
+
+
+def measure(options: Options) -> Iterator[Row]:
+    """Measure what upkeep sends in one run, without lookups, and how lookups go in another."""
+    nodes = options.nodes or NODES
+    for b in (5, 1):
+        fields = {"nodes": nodes, "k": K, "b": b, "latency": "king", "churn": "bamboo", "settle": SETTLE_S}
+        setting = f"n={nodes:,} k={K} b={b}, sessions of 1.4 min (median)"
+        idle = median(_bytes_a_second(options, seed, nodes, dict(fields)) for seed in options.seeds)
+        what = "sent for upkeep by a node, B/s"
+        yield Row(setting=setting, what=what, ours=round(idle, 1), target=900.0, source="T13")
+        lookups = round(nodes * SECONDS / EVERY_S * MEASURED_SHARE)
+        runs = [
+            walks(run(options, seed=seed, lookups=lookups, every=EVERY_S, seconds=SECONDS, **fields))
+            for seed in options.seeds
+        ]
+        yield Row(
+            setting=setting,
+            what="lookups that find the closest living node, share",
+            ours=median(share(walk.found for walk in found) for found in runs),
+            target=0.99,
+            at_most=False,
+            source="T13",
+        )
+        end = median(milliseconds((walk.ended_s for walk in found), 0.5) for found in runs)
+        yield Row(setting=setting, what="lookup ends, p50 ms", ours=end, target=None)
+
+
+def _bytes_a_second(options: Options, seed: int, nodes: int, fields: dict[str, object]) -> float:
+    fields["settle"] = 0.0
+    report = run(options, seed=seed, lookups=0, seconds=SETTLE_S, **fields).report()
+    return report.bytes / nodes / report.virtual_seconds
+
+
+EXPERIMENT = Experiment(
+    name="bamboo",
+    question="Does it stand sessions of 1.4 minutes, and at what cost?",
+    run=measure,
+    takes="40 minutes",
+)

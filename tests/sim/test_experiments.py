@@ -1,0 +1,69 @@
+"""The experiments at a size that takes seconds: every row is there, and says what it is compared with."""
+
+from __future__ import annotations
+
+from itertools import count
+from math import isfinite
+
+import pytest
+
+from kademlia.sim.experiments import EXPERIMENTS, Options, Row, aware, bamboo, dead, exact, health, speed
+from kademlia.sim.experiments.experiment import milliseconds, percentile
+
+SMALL = 40
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten what takes hours of virtual time."""
+    monkeypatch.setattr(dead, "HOUR_S", 60.0)
+    monkeypatch.setattr(health, "HOURS", {1: 0.1, 5: 0.1})
+    monkeypatch.setattr(bamboo, "SETTLE_S", 30.0)
+    monkeypatch.setattr(bamboo, "SECONDS", 30.0)
+    monkeypatch.setattr(bamboo, "MEASURED_SHARE", 1.0)
+    monkeypatch.setattr(aware, "LEARNING_S", 60.0)
+    monkeypatch.setattr(exact, "SIZES", (SMALL,))
+    monkeypatch.setattr(speed, "SIZES", (SMALL,))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_row_has_a_number(name: str) -> None:
+    """Hours of simulation are not to end in a division by zero."""
+    ticks = count(1)
+    options = Options(nodes=SMALL, lookups=50, clock=lambda: float(next(ticks)), memory=lambda: next(ticks))
+    rows = list(EXPERIMENTS[name].run(options))
+    assert rows
+    assert all(isfinite(row.ours) for row in rows)
+    assert all(str(SMALL) in row.setting for row in rows)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_each_goes_by_its_name_and_asks_a_question(name: str) -> None:
+    experiment = EXPERIMENTS[name]
+    assert experiment.name == name
+    assert experiment.question.endswith("?")
+    assert experiment.takes
+
+
+@pytest.mark.parametrize(
+    ("row", "met"),
+    [
+        (Row(setting="", what="", ours=2, target=None), None),
+        (Row(setting="", what="", ours=2, target=2), True),
+        (Row(setting="", what="", ours=3, target=2), False),
+        (Row(setting="", what="", ours=3, target=2, at_most=False), True),
+        (Row(setting="", what="", ours=1, target=2, within=1), True),
+        (Row(setting="", what="", ours=3.1, target=2, within=1), False),
+    ],
+)
+def test_a_row_knows_whether_its_target_is_met(row: Row, met: bool | None) -> None:
+    assert row.met is met
+
+
+def test_what_never_happened_counts_as_for_ever() -> None:
+    """Left out, a network in which half of the lookups fail would look quick."""
+    assert percentile([1.0, None, 2.0, 3.0], 0.5) == 2.0
+    assert not isfinite(percentile([1.0, None], 0.99))
+    assert milliseconds([0.1234567], 0.5) == 123.5
