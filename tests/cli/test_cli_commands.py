@@ -248,10 +248,10 @@ def test_the_version_is_the_package_s() -> None:
 def test_help_shows_every_command_and_examples() -> None:
     result = kademlia("--help")
     assert result.returncode == 0
-    commands = ("node", "set", "get", "ping", "import", "demo")
-    assert all(f"│ {command} " in result.stdout.decode() for command in commands)
+    commands = ("node", "set", "get", "ping", "import", "demo", "sim run", "sim reproduce")
+    assert all(f"│ {command.split()[0]} " in result.stdout.decode() for command in commands)
     with ExitStack() as stack:
-        helping = [stack.enter_context(started(command, "--help")) for command in commands]
+        helping = [stack.enter_context(started(*command.split(), "--help")) for command in commands]
         helps = [finished(process).stdout.decode() for process in helping]
     for command, help in zip(commands, helps, strict=True):
         assert "Examples:" in help

@@ -35,7 +35,7 @@ class Lapse:
 class Record:
     """One address: credit, verification, round-trip time, strikes. The node there, if we know it, is `node`.
 
-    What is the same for most has no object of its own: with its node a contact takes under 600 bytes.
+    What is the same for most has no object of its own: with its node a contact takes about 600 bytes.
     """
 
     __slots__ = (

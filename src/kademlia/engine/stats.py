@@ -31,7 +31,7 @@ class Stats:
     rpc_errors: int  #: exceptions raised by a program's own rpc_* methods
     internal_errors: int  #: exceptions raised by our own code; anything but 0 is a defect to report
     contacts: int  #: in the routing table
-    failing: int  #: contacts that left our last request unanswered
+    failing: int  #: contacts told to nobody: they left our last request unanswered, or were silent for very long
     replacements: int  #: in the replacement caches
     buckets: int
     records: int  #: addresses remembered

@@ -16,6 +16,7 @@ from typing import Literal, cast
 
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import report
+from kademlia.sim.checks import Checks
 from kademlia.sim.churn import Churn, law
 from kademlia.sim.filled import fill
 from kademlia.sim.health import Health, examine
@@ -35,6 +36,9 @@ STEPS = 100
 #: How often tables are looked at, from the first moment to the last, and how many of them: a look takes about 0.2 ms.
 LOOKS = 21
 EXAMINED = 50
+
+#: Virtual seconds between two looks at all nodes, if rules are checked: a look takes some 20 us a node.
+CHECKED_EVERY_S = 5.0
 
 #: Operations that have not ended so many virtual seconds after the last began are given up.
 OVERTIME_S = 60.0
@@ -59,6 +63,7 @@ class Simulation:
         workload: The operations, and how they went.
         health: Looks at the tables of some nodes, in the order of time.
         churn: Who comes and goes, if anybody does.
+        checks: The rules that are checked while it runs, if `check` was called.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -67,10 +72,20 @@ class Simulation:
         self.workload = Workload(self.world, scenario, self._alive)
         self.health: list[Health] = []
         self.churn: Churn | None = None
+        self.checks: Checks | None = None
+        self._replay: str | None = None
         self._residents: list[Resident] = []
         self._looking = Random(f"health {scenario.seed}")  # of its own: looking changes nothing
         self._began = 0.0
         self._before = self.world.stats()
+
+    def check(self, replay: str = "") -> None:
+        """Have all rules of `kademlia.sim.checks` checked from when the network stands; `build` it afterwards.
+
+        Args:
+            replay: A line that repeats this run; it ends the message of a violation, which `run` then raises.
+        """
+        self._replay = replay
 
     def build(self, progress: Progress = _silence) -> None:
         """Let the nodes live and know each other; some of them die, if the scenario says so."""
@@ -87,13 +102,20 @@ class Simulation:
             progress("filling tables", scenario.nodes, scenario.nodes)
         else:
             self._join(residents, progress)
+        if self._replay is not None:
+            self.checks = Checks(world, CHECKED_EVERY_S, self._replay)  # it knows who lived here
+            self.workload.values = self.checks.ledger.values
         for resident in self._some(residents, scenario.dead):
             resident.die()
         self._residents = [resident for resident in residents if resident.alive]
         self._begin()
 
     def run(self, progress: Progress = _silence) -> None:
-        """Let time pass until all operations have ended."""
+        """Let time pass until all operations have ended.
+
+        Raises:
+            Violation: A rule that is checked was broken.
+        """
         whole = self.scenario.settle + self.scenario.seconds
         for step in range(STEPS):
             self.world.run(self._began + whole * (step + 1) / STEPS - self.world.now)
@@ -154,6 +176,8 @@ class Simulation:
         """Start churn, the operations and the looks at tables, each at its time."""
         scenario, world = self.scenario, self.world
         self._began, self._before = world.now, world.stats()
+        if self.checks is not None:
+            self.checks.start()
         if scenario.churn != NONE:
             off = None if scenario.off == NONE else law(scenario.off)
             rejoin = cast("Literal['new-id', 'same-id']", scenario.rejoin)

@@ -59,12 +59,14 @@ class Workload:
         lookups: Those begun so far.
         sets: As `lookups`.
         gets: As `lookups`.
+        values: Where what is set under which key is noted, if somebody wants to know.
     """
 
     def __init__(self, world: World, scenario: Scenario, living: Callable[[], list[Resident]]) -> None:
         self.lookups: list[Lookup] = []
         self.sets: list[Access] = []
         self.gets: list[Access] = []
+        self.values: dict[bytes, list[object]] | None = None
         self._world = world
         self._scenario = scenario
         self._living = living
@@ -114,8 +116,11 @@ class Workload:
         asker = self._draw(_knows_somebody)
         access = Access(asker=asker)
         self.sets.append(access)
+        key, value = self._pair(number)
+        if self.values is not None:
+            self.values.setdefault(key, []).append(value)
         asker.protocol.look_at_clock()
-        self._follow(access, asker.protocol.publish(*self._pair(number)), True)
+        self._follow(access, asker.protocol.publish(key, value), True)
 
     def _get(self, number: int) -> None:
         key, value = self._pair(number)

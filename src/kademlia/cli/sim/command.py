@@ -108,6 +108,9 @@ def run(
     settle: Annotated[
         float | None, typer.Option("--settle", metavar="S", help="Virtual time before the first of them; 0.")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check all rules while it runs, and stop at the first that is broken.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")] = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="DIR", help="Draw plots into this folder (needs kademlia\\[sim]).")
@@ -141,7 +144,7 @@ def run(
     scenario = _scenario(file, {name: value for name, value in given.items() if value is not None})
     from kademlia.cli.sim import running
 
-    running.run(scenario, json, plot, plot_format.value)
+    running.run(scenario, json, plot, plot_format.value, check)
 
 
 def reproduce(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,17 +13,18 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from kademlia.cli import screen
-from kademlia.cli.faults import WrongUse
+from kademlia.cli.faults import NotFound, WrongUse
 from kademlia.cli.sim import drawing
 from kademlia.cli.sim.machine import Meter
 from kademlia.cli.sim.summary import summary
 from kademlia.sim import plots
 from kademlia.sim import simulation as simulations
+from kademlia.sim.checks import Violation
 from kademlia.sim.scenario import Scenario
 from kademlia.sim.simulation import Simulation
 
 
-def run(scenario: Scenario, as_json: bool, plot: Path | None, kind: str) -> None:
+def run(scenario: Scenario, as_json: bool, plot: Path | None, kind: str, check: bool) -> None:
     """Run a scenario and print what came of it.
 
     Args:
@@ -29,15 +32,24 @@ def run(scenario: Scenario, as_json: bool, plot: Path | None, kind: str) -> None
         as_json: Print a JSON object, not a table.
         plot: The folder for plots, if they are wanted.
         kind: "png" or "svg".
+        check: Whether all rules are checked while it runs.
+
+    Raises:
+        NotFound: A rule was broken; the text ends with the command that shows it again.
     """
     if plot is not None:
         drawing.prepare(plot)
     simulation = _simulation(scenario)
     meter = Meter()
-    with _bar() as progress:
-        simulation.build(progress)
-        meter.built()
-        simulation.run(progress)
+    if check:
+        simulation.check(f"replay: kademlia {shlex.join(sys.argv[1:])}")
+    try:
+        with _bar() as progress:
+            simulation.build(progress)
+            meter.built()
+            simulation.run(progress)
+    except Violation as violation:
+        raise NotFound(str(violation)) from None
     report = simulation.report(meter.cost())
     drawn = _draw(simulation, plot, kind) if plot is not None else []
     if as_json:
