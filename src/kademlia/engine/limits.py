@@ -102,8 +102,8 @@ PROBES_DEAD_SHARE = 0.05
 #: The k contacts nearest to us are asked after this share of the silence: they are told most.
 PROBE_NEIGHBOURS_SOONER = 0.25
 
-#: A contact that was silent for so many times as long as it may be, because there are too many to ask in time, is taken
-#: for dead until it is heard.
+#: Where many contacts are found dead, one that was silent for so many times as long as it may be, because there are too
+#: many to ask in time, is taken for dead until it is heard.
 DOUBTED_AFTER = 2.5
 
 #: Probes a node makes in the long run, at 150 bytes for both ways: 75 B/s. With the longest silence they do for a table

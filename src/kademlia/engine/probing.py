@@ -68,7 +68,8 @@ class Probing:
         protocol = self._protocol
         if protocol.contacts.link.down:
             return
-        doubtful = now - self.silence_s * limits.DOUBTED_AFTER
+        restless = self.silence_s < limits.PROBE_SILENCE_START_S  # more than one in twenty was found dead
+        doubtful = now - self.silence_s * limits.DOUBTED_AFTER if restless else NEVER
         asked = 0
         for record in self._silent(now):
             if record.node is None or record.calls or record.strikes:  # asked already, or asked again by itself

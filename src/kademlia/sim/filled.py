@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from kademlia.bucket import KBucket
-from kademlia.engine.limits import REFRESH_S
+from kademlia.engine.limits import PROBE_SILENCE_MAX_S, REFRESH_S
 from kademlia.engine.records import Record
 from kademlia.node import Address, Node
 from kademlia.routing import NEIGHBOURHOOD_FACTOR
@@ -138,6 +138,7 @@ class _Filling:
             bucket.last_updated = now - random() * REFRESH_S
             buckets.append(bucket)
         router.plant(buckets)
+        protocol.probing.silence_s = PROBE_SILENCE_MAX_S  # as in a network that stands for long
         protocol.records.make = _acquaintances(protocol, self._at)
 
     def _members(self, leaf: _Leaf, random: Callable[[], float]) -> dict[bytes, Node]:
