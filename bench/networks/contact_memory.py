@@ -42,6 +42,7 @@ class World:
         self.time = 1000.0
         self.engine = KademliaProtocol(Node(self.random_bytes(20)), ForgetfulStorage(), KSIZE)
         self.engine.start(self, self.time, 1.7e9)
+        self.engine.probing.stop()  # it would ask others than whose turn it is
 
     def offer(self, number: int, identity: int) -> None:
         """Let one node ping the engine; as in a driver, its address and id are fresh objects in every datagram."""
