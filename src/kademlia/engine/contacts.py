@@ -92,7 +92,8 @@ class Contacts:
         """Learn that an address answered us, and the id it gave, if it gave one."""
         record.proved_at = now
         record.credit = 0  # nobody is to find it who gets this address afterwards
-        record.requests = 0
+        if not record.pinged:
+            record.requests = 0
         if node_id is not None and (record.node is None or record.node.id != node_id):
             self._moved_in(record, node_id)
         if record.node is not None:
@@ -112,7 +113,8 @@ class Contacts:
         if node is not None and node.id == claimed and record.verified(now):
             self._touch(record, node, now)
             return
-        record.requests += 1
+        if not record.pinged:
+            record.requests += 1
         if wanted or self.wants_proof(record, claimed):
             self._ask(record)
 

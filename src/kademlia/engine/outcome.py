@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kademlia.engine.operation import Operation
-from kademlia.engine.records import Record
+from kademlia.engine.records import PINGED, Record
 from kademlia.node import Address, Node
 from kademlia.wire import rpcudp
 
@@ -36,12 +36,11 @@ class Who:
     def __init__(self, record: Record, strangers: set[Address]) -> None:
         self._record = record
         self._strangers = strangers
-        record.pinged = True
-        record.requests = 0
+        record.requests = PINGED
 
     def settled(self, node: Node, happened: bool, result: object) -> None:
         """Allow the next such ping."""
-        self._record.pinged = False
+        self._record.requests = 0
         self._strangers.discard(self._record.address)
 
     def slow(self, node: Node) -> None:

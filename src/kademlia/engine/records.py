@@ -20,6 +20,9 @@ NEVER = float("-inf")
 #: After everything.
 FOREVER = float("inf")
 
+#: Instead of a number of requests: one slot of a record does for both.
+PINGED = -1
+
 
 class Lapse:
     """What an address owes us: calls it did not answer. Most have none."""
@@ -48,7 +51,6 @@ class Record:
         "heard_at",
         "lapse",
         "node",
-        "pinged",
         "proved_at",
         "replacement_noted_at",
         "requests",
@@ -65,8 +67,7 @@ class Record:
         self.proved_at = NEVER  # when it last answered a request of ours
         self.heard_at = NEVER  # when its last answer or verified request came
         self.asked_us_at = NEVER  # when it last asked us something: for a while our answer proves our address there
-        self.requests = 0  # since it was last pinged, while unverified
-        self.pinged = False  # a ping of ours, asking who it is, is under way
+        self.requests = 0  # since it was last pinged, while unverified; PINGED while such a ping is under way
         self.calls = 0  # requests of ours under way to it
         self.trip_ms = 0  # smoothed round-trip time, 0 until measured; whole numbers, of which Python keeps up to 256
         self.trip_variance_ms = 0
@@ -94,6 +95,11 @@ class Record:
         elif trip_ms != self.trip_ms or self.trip_variance_ms:
             self.trip_variance_ms += (abs(self.trip_ms - trip_ms) - self.trip_variance_ms) // 4
             self.trip_ms += (trip_ms - self.trip_ms) // 8
+
+    @property
+    def pinged(self) -> bool:
+        """Whether a ping of ours, asking who it is, is under way."""
+        return self.requests == PINGED
 
     @property
     def strikes(self) -> int:

@@ -38,9 +38,7 @@ def _rows(
 ) -> Iterator[Row]:
     found = []
     for seed in options.seeds:
-        found += walks(
-            run(options, nodes=nodes, seed=seed, k=k, b=b, latency="constant:0.05", latency_aware=aware, seconds=10.0)
-        )
+        found += walks(run(options, nodes=nodes, seed=seed, k=k, b=b, latency="king-per-message", latency_aware=aware))
     setting = f"n={nodes:,} k={k} b={b} filled{' latency-aware' if aware else ''}"
     to_closest = [walk.closest_hops for walk in found if walk.closest_hops is not None]
     to_first = [walk.first_holder_hops for walk in found if walk.first_holder_hops is not None]
