@@ -9,10 +9,8 @@ and stores are empty.
 
 from __future__ import annotations
 
-import gc
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -21,11 +19,10 @@ from kademlia.engine.limits import PROBE_SILENCE_MAX_S, REFRESH_S
 from kademlia.engine.records import Record
 from kademlia.node import Address, Node
 from kademlia.routing import NEIGHBOURHOOD_FACTOR
+from kademlia.sim import collector
 from kademlia.tree import ID_BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from kademlia.protocol import KademliaProtocol
     from kademlia.sim.resident import Resident
 
@@ -42,20 +39,8 @@ def fill(residents: Iterable[Resident], chance: Random) -> None:
     """
     ordered = sorted(residents, key=lambda resident: resident.protocol.source_node.long_id)
     if len(ordered) > 1:
-        with _no_collection():
+        with collector.never():
             _Filling(ordered, chance).run()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keep the garbage collector from walking over millions of new objects again and again: half of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Leaf:

@@ -143,5 +143,7 @@ class Resident:
         if not self.alive or self._timer_at is None or self.world.now < self._timer_at:
             return
         self._timer_at = None
-        self.protocol.tick(self.world.now)
+        deadline = self.protocol.deadline()
+        if deadline is not None and deadline <= self.world.now:  # else what it was armed for has been answered
+            self.protocol.tick(self.world.now)
         self.wake()

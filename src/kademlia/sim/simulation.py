@@ -15,7 +15,7 @@ from random import Random
 from typing import Literal, cast
 
 from kademlia.protocol import KademliaProtocol
-from kademlia.sim import report
+from kademlia.sim import collector, report
 from kademlia.sim.checks import Checks
 from kademlia.sim.churn import Churn, law
 from kademlia.sim.filled import fill
@@ -87,6 +87,7 @@ class Simulation:
         """
         self._replay = replay
 
+    @collector.seldom()
     def build(self, progress: Progress = _silence) -> None:
         """Let the nodes live and know each other; some of them die, if the scenario says so."""
         scenario, world = self.scenario, self.world
@@ -110,6 +111,7 @@ class Simulation:
         self._residents = [resident for resident in residents if resident.alive]
         self._begin()
 
+    @collector.seldom()
     def run(self, progress: Progress = _silence) -> None:
         """Let time pass until all operations have ended.
 

@@ -16,8 +16,8 @@ SENT, DELIVERED, DROPPED = b"s", b"d", b"x"
 #: Bytes of the hash.
 TRACE_BYTES = 16
 
-#: Events gathered before they are hashed in one go.
-EVENTS_AT_ONCE = 512
+#: Parts gathered before they are hashed in one go, four of each event.
+PARTS_AT_ONCE = 2048
 
 _head = Struct("<cdI").pack
 
@@ -28,18 +28,28 @@ class Trace:
     def __init__(self) -> None:
         self._hash = blake2b(digest_size=TRACE_BYTES)
         self._parts: list[bytes] = []
+        self._names: dict[Address, bytes] = {}  # of all addresses that ever were: a world keeps their places, too
 
     def note(self, what: bytes, now: float, source: Address, target: Address, datagram: bytes) -> None:
         """Take one event into the hash."""
-        name = f"{source[0]} {source[1]} {target[0]} {target[1]} ".encode()
-        self._parts.append(_head(what, now, len(datagram)) + name + datagram)
-        if len(self._parts) >= EVENTS_AT_ONCE:
+        names = self._names
+        self._parts += (
+            _head(what, now, len(datagram)),
+            names.get(source) or self._named(source),
+            names.get(target) or self._named(target),
+            datagram,
+        )
+        if len(self._parts) >= PARTS_AT_ONCE:
             self._flush()
 
     def hexdigest(self) -> str:
         """Return the hash so far, as 32 hexadecimal digits."""
         self._flush()
         return self._hash.hexdigest()
+
+    def _named(self, address: Address) -> bytes:
+        name = self._names[address] = f"{address[0]} {address[1]} ".encode()
+        return name
 
     def _flush(self) -> None:
         self._hash.update(b"".join(self._parts))

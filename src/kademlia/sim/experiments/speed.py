@@ -39,7 +39,7 @@ def _built(options: Options, nodes: int, b: int, start: str) -> Iterator[Row]:
     setting = f"n={nodes:,} k=20 b={b} {start}"
     options.progress(setting)
     before, began = options.memory(), options.clock()
-    latency = "king" if start == "filled" else "constant:0.001"
+    latency = "king" if start == "filled" else "constant:0.0001"
     seed, lookups = options.seeds[0], options.lookups
     simulation = Simulation(Scenario(nodes=nodes, seed=seed, b=b, start=start, latency=latency, lookups=lookups))
     simulation.build()
