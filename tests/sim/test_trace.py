@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kademlia.node import Address
-from kademlia.sim.trace import DELIVERED, DROPPED, EVENTS_AT_ONCE, SENT, TRACE_BYTES, Trace
+from kademlia.sim.trace import DELIVERED, DROPPED, PARTS_AT_ONCE, SENT, TRACE_BYTES, Trace
 
 HERE, THERE = ("10.0.0.1", 8468), ("10.0.0.2", 8468)
 
@@ -47,7 +47,7 @@ def test_order_and_number_of_events_count() -> None:
 def test_a_trace_may_be_read_at_any_time() -> None:
     """A progress bar that shows it must not change what comes out."""
     read, unread = Trace(), Trace()
-    for number in range(3 * EVENTS_AT_ONCE):
+    for number in range(3 * PARTS_AT_ONCE):
         for trace in (read, unread):
             trace.note(SENT, float(number), HERE, THERE, b"datagram")
         if not number % 100:
