@@ -22,7 +22,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bamboo, "SECONDS", 30.0)
     monkeypatch.setattr(bamboo, "MEASURED_SHARE", 1.0)
     monkeypatch.setattr(aware, "LEARNING_S", 60.0)
-    monkeypatch.setattr(exact, "SIZES", (SMALL,))
+    monkeypatch.setattr(exact, "SIZES", {SMALL: "king"})
     monkeypatch.setattr(speed, "SIZES", (SMALL,))
 
 
