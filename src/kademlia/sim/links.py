@@ -13,6 +13,9 @@ from random import Random
 from kademlia.node import Address
 from kademlia.sim.latency import Constant, Latency, mixed
 
+#: Bytes of the headers of IPv4 and UDP, which every datagram carries.
+HEADER_BYTES = 28
+
 #: A datagram that is overtaken takes longer by up to so many times its latency.
 OVERTAKEN_FACTOR = 4.0
 

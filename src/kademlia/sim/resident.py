@@ -9,6 +9,7 @@ from kademlia.engine.batch import Batch
 from kademlia.engine.operation import Operation, finished
 from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
+from kademlia.sim.links import HEADER_BYTES
 
 if TYPE_CHECKING:
     from kademlia.sim.world import World
@@ -136,7 +137,7 @@ class Resident:
     def _send(self, datagram: bytes, target: Address) -> None:
         if self.connected:
             self.sent += 1
-            self.sent_bytes += len(datagram) + self.world.header_bytes
+            self.sent_bytes += len(datagram) + HEADER_BYTES
             self.world.carry(datagram, self.address, target)
 
     def _timer(self) -> None:

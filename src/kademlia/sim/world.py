@@ -19,16 +19,13 @@ from kademlia.protocol import KademliaProtocol
 from kademlia.sim.census import Census
 from kademlia.sim.filled import fill
 from kademlia.sim.latency import Latency
-from kademlia.sim.links import Links
+from kademlia.sim.links import HEADER_BYTES, Links
 from kademlia.sim.resident import Resident
 from kademlia.sim.trace import DELIVERED, DROPPED, SENT, Trace
 from kademlia.storage import ForgetfulStorage, IStorage
 
 #: The wall-clock time at which worlds begin, in seconds since 1970.
 WALL_START = 1_700_000_000.0
-
-#: Bytes of the headers of IPv4 and UDP, which every datagram carries.
-HEADER_BYTES = 28
 
 Event = Callable[..., object]
 
@@ -73,7 +70,6 @@ class World:
         self.links = links or Links(seed, latency, loss=loss)
         self.residents: dict[Address, Resident] = {}  # those alive
         self.census = Census()
-        self.header_bytes = HEADER_BYTES
         self.listeners: list[Listener] = []  # told of each datagram when it is sent, after it was taken, or dropped
         self._born = 0
         self._places: dict[Address, int] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kademlia.sim.experiments.experiment import Experiment, Options, Row, run, share, walks
+from kademlia.sim.experiments.experiment import Experiment, Options, Row, share, walks_of_all
 
 #: Nodes, and the latency: with King's, joining one after the other takes 10,000 nodes three virtual hours, and much
 #: real time.
@@ -16,10 +16,7 @@ def measure(options: Options) -> Iterator[Row]:
     """Look up 1,000 ids in networks that joined, each node by all of R23."""
     for nodes, latency in SIZES.items() if options.nodes is None else [(options.nodes, "king")]:
         for b in (1, 5):
-            found = []
-            for seed in options.seeds:
-                fields = {"nodes": nodes, "seed": seed, "b": b, "start": "joined", "latency": latency}
-                found += walks(run(options, settle=30.0, **fields))
+            found = walks_of_all(options, nodes=nodes, b=b, start="joined", latency=latency, settle=30.0)
             yield Row(
                 setting=f"n={nodes:,} k=20 b={b} joined, {latency}",
                 what="lookups that find exactly the k closest, share",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil, inf
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 from kademlia.sim.figures import Point
@@ -74,6 +75,26 @@ def run(options: Options, **fields: Any) -> Simulation:
     simulation.build()
     simulation.run(lambda what, done, of: options.progress(f"{shown}: {what} {done}/{of}"))
     return simulation
+
+
+def walks_of_each(options: Options, most: int | None = None, **fields: Any) -> list[list[Walk]]:
+    """Run a scenario with each seed, or with so many; return the lookups that ended in each run."""
+    return [walks(run(options, seed=seed, **fields)) for seed in options.seeds[:most]]
+
+
+def walks_of_all(options: Options, **fields: Any) -> list[Walk]:
+    """Run a scenario with each seed; return the lookups that ended, of all runs together."""
+    return [walk for found in walks_of_each(options, **fields) for walk in found]
+
+
+def exact_share(runs: list[list[Walk]]) -> float:
+    """Return the share of lookups that found exactly the k closest, the median of some runs."""
+    return median(share(walk.exact for walk in found) for found in runs)
+
+
+def requests_a_lookup(runs: list[list[Walk]]) -> float:
+    """Return how many requests a lookup made on average, the median of some runs."""
+    return round(median(mean(walk.requests for walk in found) for found in runs), 1)
 
 
 def walks(simulation: Simulation) -> list[Walk]:

@@ -1,4 +1,4 @@
-"""How true tables stay in a day of IPFS's churn (papers.md's T9; ProbeLab RFM 19)."""
+"""How true tables stay in a day of IPFS's churn (ProbeLab, RFM 19)."""
 
 from __future__ import annotations
 
@@ -48,11 +48,8 @@ def _rows(ends: list[Health], runs: list[Simulation], setting: str) -> Iterator[
     know_all = median(end.know_all for end in ends)
     stale = median(end.stale for end in ends)
     worst = max(look.stale for one in runs for look in one.health[LOOKS_LEFT_OUT:])
-    source = "RFM 19: 61 %"
-    yield Row(
-        setting=setting, what="nodes that know all k closest, share", ours=know_all, target=0.9, at_most=False,
-        source=source,
-    )  # fmt: skip
+    what, source = "nodes that know all k closest, share", "RFM 19: 61 %"
+    yield Row(setting=setting, what=what, ours=know_all, target=0.9, at_most=False, source=source)
     yield Row(setting=setting, what="contacts that are gone, share", ours=stale, target=0.04, source="RFM 19: 4-15 %")
     yield Row(setting=setting, what="the same at the worst of 16 looks", ours=worst, target=None)
     report = runs[0].report()

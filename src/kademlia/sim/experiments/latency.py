@@ -1,10 +1,10 @@
-"""How long lookups take where nothing is wrong (papers.md's table 5.2; T5, T7): the effect of the k-burst (R14)."""
+"""How long lookups take where nothing is wrong: the effect of the k-burst (R14)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kademlia.sim.experiments.experiment import Experiment, Options, Row, milliseconds, run, walks
+from kademlia.sim.experiments.experiment import Experiment, Options, Row, milliseconds, walks_of_all
 
 #: First holder p50 and end p50 in milliseconds, alpha = 3, R14 on, b = 1, a lognormal round trip for each request.
 PUBLISHED = {
@@ -38,12 +38,10 @@ def measure(options: Options) -> Iterator[Row]:
 def _rows(
     options: Options, latency: str, nodes: int, k: int, b: int, first: float | None, end: float | None
 ) -> Iterator[Row]:
-    found = []
-    for seed in options.seeds:
-        found += walks(run(options, nodes=nodes, seed=seed, k=k, b=b, latency=latency, latency_aware=False))
+    found = walks_of_all(options, nodes=nodes, k=k, b=b, latency=latency, latency_aware=False)
     name = "lognormal per request" if latency == "king-per-message" else latency.partition(":")[0]
     setting = f"n={nodes:,} k={k} b={b} filled, {name}"
-    source = f"table 5.2 + 15 % (k-burst; {WITHOUT_BURST_MS} ms without, n=10,000 k=20)"
+    source = f"Monte Carlo + 15 % (k-burst; {WITHOUT_BURST_MS} ms without, n=10,000 k=20)"
 
     def row(what: str, ours: float, published: float | None) -> Row:
         target = None if published is None else round(published * SLACK, 1)
