@@ -14,7 +14,7 @@ from kademlia.engine.lookup import Lookup
 from kademlia.engine.operation import Operation
 from kademlia.node import Node, NodeHeap
 from kademlia.utils import BothSpellings
-from kademlia.wire import rpcudp
+from kademlia.wire import life, rpcudp
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
@@ -74,6 +74,9 @@ class SpiderCrawl(BothSpellings):
 
     #: The remote method that a kind of crawl asks with.
     method = "find_node"
+
+    #: What its requests ask of the life of a value (`wire.life`).
+    told: bytes | None = None
 
     #: Whether late nodes are waited for before it ends without what it looks for.
     patient = False
@@ -203,6 +206,7 @@ class ValueSpiderCrawl(SpiderCrawl):
     """The search for a value; it ends with the first one (R19) and caches it on the way (R20)."""
 
     method = "find_value"
+    told = life.QUESTION
     patient = True  # better a slow None than a wrong one: the value may be where the answer is late
 
     def __init__(self, protocol: KademliaProtocol, node: Node, peers: Iterable[Node], ksize: int, alpha: int) -> None:
@@ -231,7 +235,10 @@ class ValueSpiderCrawl(SpiderCrawl):
             return
         self.operation.finish(value)
         if without := self.nearest_without_value.popleft():
-            self.protocol.asking.store(without, self.node.id, value)
+            distance = without.distance_to(self.node)
+            nearer = sum(other < distance for other, _ in self.nearest.heap)
+            copy = self.protocol.keeping.cached(result.get(life.NAME), nearer)
+            self.protocol.asking.store(without, self.node.id, value, copy)
 
     def _exhausted(self) -> None:
         self.operation.finish(None)

@@ -26,6 +26,7 @@ from kademlia.engine.contacts import Contacts
 from kademlia.engine.host import Host
 from kademlia.engine.hosted import Hosted
 from kademlia.engine.joining import Joining
+from kademlia.engine.keeping import Keeping
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.probing import Probing
@@ -74,12 +75,12 @@ class KademliaProtocol(Hosted, BothSpellings):
     def __init__(self, source_node: Node, storage: IStorage, ksize: int) -> None:
         super().__init__()
         self.source_node = source_node
-        self.storage = storage
         self.wall_offset = 0.0  # wall-clock time minus `now`; only time stamps use it
         self.stopped = False
         self.counts = Counts()
         self.chance = Chance()
         self.records = Records()
+        self.keeping = Keeping(self, storage)
         self.router = RoutingTable(self, ksize, source_node, clock=lambda: self.now)
         self.proximity = Proximity(self.router, self.records)
         self.calls = Calls(self.counts, self.proximity.measured)
@@ -99,6 +100,15 @@ class KademliaProtocol(Hosted, BothSpellings):
     def sourceNode(self) -> Node:  # the documented spelling
         """The documented spelling of `source_node`."""
         return self.source_node
+
+    @property
+    def storage(self) -> IStorage:
+        """Where values are kept; another one may be set at any time."""
+        return self.keeping.storage
+
+    @storage.setter
+    def storage(self, storage: IStorage) -> None:
+        self.keeping.use(storage)
 
     # -- the host's side: datagrams and time -----------------------------------------------------------------------
 
@@ -230,15 +240,14 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def rpc_find_value(self, sender: Address, nodeid: bytes, key: bytes) -> Any:
         """Answer with {"value": value} if it is kept here, else as `rpc_find_node` (R9)."""
-        value = self.storage.get(key, None)
+        value = self.keeping.get(key)
         if type(value) in rpcudp.VALUE_TYPES:
-            return {"value": value}
+            return self.keeping.answer(key, value)
         return self.rpc_find_node(sender, nodeid, key)
 
     def keep(self, key: bytes, value: Any) -> bool:
-        """Put a value into the own store."""
-        self.storage[key] = value
-        return True
+        """Put a value into the own store; False if it is older than what is there."""
+        return self.keeping.put(key, value, self.keeping.believed(self.keeping.hint))
 
     # -- asking others: the documented calls ------------------------------------------------------------------------
 
@@ -262,7 +271,8 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def call_store(self, node_to_ask: Node, key: bytes, value: Any) -> Any:
         """Ask a node to keep a value; ends with (True, True), (True, False) if it refused, or (False, None)."""
-        return self._call("store", node_to_ask, key, value)
+        self.look_at_clock()  # what is left of the value's life is told as of now
+        return self._call("store", node_to_ask, key, value, told=self.keeping.told_of(key, value))
 
     callStore = call_store
 
@@ -371,7 +381,8 @@ class KademliaProtocol(Hosted, BothSpellings):
 
     def fetch(self, key: bytes) -> Operation[Any]:
         """Find the value of a key (20 bytes): here, else on the network; None if nobody has it."""
-        value = self.storage.get(key, None)
+        self.look_at_clock()  # the value's life may be over since the last event
+        value = self.keeping.get(key)
         if value is not None or self.stopped:
             return finished(value)
         target = Node(key)
@@ -384,8 +395,8 @@ class KademliaProtocol(Hosted, BothSpellings):
         crawl.operation.then(partial(self._searched, crawl))
         return self._begin(crawl.start)
 
-    def publish(self, key: bytes, value: Any) -> Operation[bool]:
-        """Store a value at the k nodes closest to its key; True if at least one other node accepted it.
+    def publish(self, key: bytes, value: Any, life_s: float = limits.LIFE_S) -> Operation[bool]:
+        """Store a value at the k nodes closest to its key for so long; True if at least one other node accepted it.
 
         Who they are a lookup finds, unless those of the last minute tell (`engine.survey`).
         """
@@ -393,18 +404,28 @@ class KademliaProtocol(Hosted, BothSpellings):
         if self.stopped:
             return finished(False)
         target = Node(key)
-        return self._begin(lambda: Publication(self, target, value).start(self.survey.holders(target, self.now)))
+
+        def start() -> Operation[bool]:
+            publication = Publication(self, target, value, self.keeping.new_life(life_s))
+            return publication.start(self.survey.holders(target, self.now))
+
+        return self._begin(start)
 
     def replicate(self, key: bytes) -> Operation[bool]:
-        """Store a value that we keep at the other holders again; no lookup if the neighbourhood tells them (R27)."""
-        value = self.storage.get(key, None)
+        """Store a value that we keep at the other holders again, with the life that it has.
+
+        It takes no lookup if the neighbourhood tells them (R27).
+        """
+        self.look_at_clock()
+        value = self.keeping.get(key)
         if value is None:
             return finished(False)
-        self.keep(key, value)  # as young as the copies it sends out: our next turn is in an hour
+        self.keeping.touch(key)
         target = Node(key)
         holders = self.contacts.to_ask(target)
         inside = not holders or self.source_node.distance_to(target) < holders[-1].distance_to(target)
-        return self._begin(partial(Publication(self, target, value).start, holders if inside else None))
+        publication = Publication(self, target, value, self.keeping.life_of(key))
+        return self._begin(partial(publication.start, holders if inside else None))
 
     # -- what the engine's parts share -------------------------------------------------------------------------------
 
@@ -418,11 +439,11 @@ class KademliaProtocol(Hosted, BothSpellings):
         resting, now = self.contacts.resting, self.now
         return [node for node in nodes if reached[":" in node.address[0]] and not resting(node, now)]
 
-    def _call(self, method: str, node: Node, *args: Any) -> Any:
+    def _call(self, method: str, node: Node, *args: Any, told: bytes | None = None) -> Any:
         checked_address(node.address)
         outcome = Outcome()
         self.look_at_clock()
-        self.asking.request(method, rpcudp.call(method, self.source_node.id, *args), node, outcome)
+        self.asking.request(method, rpcudp.call(method, self.source_node.id, *args), node, outcome, told=told)
         return self.awaitable(outcome.operation)
 
     def _begin(self, start: Callable[[], Operation[Any]]) -> Operation[Any]:

@@ -33,8 +33,9 @@ from kademlia.engine.operation import finished
 from kademlia.node import Address
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import World
+from kademlia.sim.world import WALL_START
 from kademlia.storage import ForgetfulStorage, IStorage
-from kademlia.wire import trailer
+from kademlia.wire import life, trailer
 
 #: Addresses that proved themselves and never said who they are.
 STRANGERS = [(f"192.0.2.{number}", 8468) for number in range(1, 5)]
@@ -278,6 +279,7 @@ def test_what_is_remembered_is_forgotten_as_soon_as_a_contact_changes(
 # -- bytes that are nearly the usual ones ----------------------------------------------------------------------------
 
 ID, KEY, HELD, OWN = b"i" * 20, b"k" * 20, b"h" * 20, b"o" * 20
+LIFE = life.encode(int(WALL_START * 1000), 3600)
 
 
 def nearly(datagram: bytes) -> st.SearchStrategy[bytes]:
@@ -289,9 +291,9 @@ def nearly(datagram: bytes) -> st.SearchStrategy[bytes]:
         st.tuples(st.integers(0, len(datagram) - 1), st.integers(0, 255)).map(
             lambda change: datagram[: change[0]] + bytes([change[1]]) + datagram[change[0] + 1 :]
         ),
-        st.dictionaries(st.integers(0, 5), st.sampled_from([True, False, b"", b"x" * 20, 0, None]), max_size=4).map(
-            lambda fields: trailer.append(datagram, fields)
-        ),
+        st.dictionaries(
+            st.integers(0, 5), st.sampled_from([True, False, b"", b"x" * 20, LIFE, 0, None]), max_size=4
+        ).map(lambda fields: trailer.append(datagram, fields)),
     )
 
 
@@ -382,6 +384,22 @@ CANONICAL = [
     request("find_node", OWN, KEY),
     request("find_node", ID, OWN),
     request("find_node", ID, ID),
+    request("store", ID, KEY, b"value") + trailer.of_life(LIFE),
+    request("store", ID, HELD, "held") + trailer.of_life(LIFE),
+    request("store", ID, KEY, b"value") + trailer.QUESTION,
+    request("store", ID, KEY, b"value" + trailer.of_life(LIFE)),  # the value ends so
+    request("store", ID, KEY, b"value" + trailer.of_life(LIFE)) + trailer.of_life(LIFE),
+    request("store", ID, KEY, "v" * 960) + trailer.of_life(LIFE),
+    request("find_value", ID, HELD) + trailer.QUESTION,
+    request("find_value", ID, KEY) + trailer.QUESTION,
+    request("find_value", ID, HELD) + trailer.of_life(LIFE),
+    request("find_value", ID, b"k" * 12 + trailer.QUESTION),
+    request("find_value", ID, b"k" * 12 + trailer.QUESTION) + trailer.QUESTION,
+    request("find_value", ID, HELD) + trailer.QUESTION + trailer.framed({trailer.PADDING: bytes(40)}),
+    trailer.introduction(request("find_value", ID, HELD), False, 400, b""),
+    trailer.introduction(request("find_value", ID, KEY), False, 400, b""),
+    trailer.introduction(request("store", ID, KEY, b"value"), False, 128, LIFE),
+    request("ping", ID) + trailer.QUESTION,
 ]
 
 
@@ -433,7 +451,17 @@ def test_what_is_no_value_is_not_told_although_it_is_kept(held: object) -> None:
         assert contacts_in(reply) == twins.closest(KEY, address_of(0))
 
 
-@pytest.mark.parametrize("datagram", CANONICAL[:7], ids=lambda datagram: repr(datagram[22:33]))
+#: With lives, as our nodes send them.
+USUAL = [
+    *CANONICAL[:7],
+    request("store", ID, KEY, b"value") + trailer.of_life(LIFE),
+    request("find_value", ID, HELD) + trailer.QUESTION,
+    request("find_value", ID, KEY) + trailer.QUESTION,
+    trailer.introduction(request("find_value", ID, HELD), False, 400, b""),
+]
+
+
+@pytest.mark.parametrize("datagram", USUAL, ids=lambda datagram: repr(datagram[22:33]))
 def test_the_usual_bytes_go_the_quick_way(datagram: bytes) -> None:
     """Otherwise nothing here would compare anything."""
     twins = populated()

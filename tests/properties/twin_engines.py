@@ -16,6 +16,7 @@ from kademlia.engine.records import Record
 from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import Resident, World
+from kademlia.wire import trailer
 
 TOP = 2**160 - 1
 REQUEST, RESPONSE = 0, 1
@@ -165,7 +166,7 @@ def plainly(protocol: KademliaProtocol, datagram: bytes, address: Address, now: 
 
 def contacts_in(reply: bytes | None) -> set[tuple[Any, ...]] | None:
     """Return the contacts that an answer tells, each once, or None if it is no such answer."""
-    result = decode(reply[HEADER_BYTES:]) if reply is not None else None
+    result = said(reply) if reply is not None else None
     if not isinstance(result, list):
         return None
     contacts = {tuple(contact) for contact in result}
@@ -185,9 +186,17 @@ def same(one: bytes | None, other: bytes | None) -> bool:
     )
 
 
+def said(reply: bytes) -> Any:
+    """Return what an answer says, with a trailer behind it or without."""
+    try:
+        return decode(reply[HEADER_BYTES:])
+    except msgspec.DecodeError:
+        return decode(trailer.split(reply)[0][HEADER_BYTES:])
+
+
 def told(reply: bytes | None) -> object:
     """Return what an answer says, fit for a message."""
-    return reply if reply is None else decode(reply[HEADER_BYTES:])
+    return reply if reply is None else said(reply)
 
 
 def everything(protocol: KademliaProtocol, address: Address) -> dict[str, object]:
@@ -201,7 +210,8 @@ def everything(protocol: KademliaProtocol, address: Address) -> dict[str, object
             for bucket in protocol.router.buckets
         ],
         "failing": sorted(protocol.contacts.failing),
-        "values": [(key, birthday, type(value), value) for key, (birthday, value) in storage.data.items()],
+        "values": [(key, birthday, type(value), repr(value)) for key, (birthday, value) in storage.data.items()],
+        "lives": dict(storage.lives),
         "record": known_of(protocol.records.of(address)),
         "outbox": list(protocol.calls.outbox),
     }

@@ -13,6 +13,7 @@ from kademlia.bucket import KBucket
 from kademlia.engine.answering import Answering
 from kademlia.engine.calls import Call, Calls
 from kademlia.engine.contacts import Contacts
+from kademlia.engine.keeping import Keeping, Life
 from kademlia.engine.lookup import Lookup
 from kademlia.engine.operation import Operation
 from kademlia.engine.records import Record
@@ -53,8 +54,8 @@ def hash_a_key_twice() -> AbstractContextManager[None]:
     """Take the digest of what is a digest already, in sets and gets alike, so that all seems well."""
     publish, fetch = KademliaProtocol.publish, KademliaProtocol.fetch
 
-    def published(self: KademliaProtocol, key: bytes, value: Any) -> Operation[bool]:
-        return publish(self, digest(key), value)
+    def published(self: KademliaProtocol, key: bytes, *what: Any) -> Operation[bool]:
+        return publish(self, digest(key), *what)
 
     def fetched(self: KademliaProtocol, key: bytes) -> Operation[Any]:
         return fetch(self, digest(key))
@@ -120,6 +121,20 @@ def drop_a_held_answer() -> AbstractContextManager[None]:
     return _replaced((Answering, "release", release))
 
 
+def renew_an_age_on_replication() -> AbstractContextManager[None]:
+    """Store again what is kept as if it were published now, as the published releases do (against R18)."""
+
+    def life_of(self: Keeping, _key: bytes) -> Life:
+        return self.new_life()
+
+    def replicate(self: KademliaProtocol, key: bytes) -> Operation[bool]:
+        with _replaced((Keeping, "life_of", life_of)):
+            return replicated(self, key)
+
+    replicated = KademliaProtocol.replicate
+    return _replaced((KademliaProtocol, "replicate", replicate))
+
+
 #: Each fault, with words of the violation by which the swarm is to find it.
 FAULTS: dict[Callable[[], AbstractContextManager[None]], str] = {
     evict_on_one_timeout: "gave up its contact",
@@ -129,4 +144,5 @@ FAULTS: dict[Callable[[], AbstractContextManager[None]], str] = {
     lose_a_contact_at_a_bound: "gave up its contact|did not find",
     answer_with_contacts_known_dead: "who let it down",
     drop_a_held_answer: "was never answered",
+    renew_an_age_on_replication: "too long",
 }

@@ -8,10 +8,12 @@ import pytest
 
 from kademlia.bucket import KBucket
 from kademlia.engine import limits
+from kademlia.engine.keeping import Life
 from kademlia.engine.operation import Operation
 from kademlia.node import ID_BYTES, Node
 from kademlia.sim import Links, Resident, World
 from kademlia.sim.checks import Checks, Violation
+from kademlia.sim.ledger import LIFE_SLACK_S
 from kademlia.sim.liar import Liar
 from kademlia.sim.recovery import recovers
 from kademlia.tree import ID_MAX
@@ -184,6 +186,79 @@ def test_a_liar_who_overhears_every_request_changes_nothing() -> None:
     assert world.finish(checks.ledger.get(residents[11], "name")) == "value"
     world.run(60)
     assert sum(resident.protocol.counts.unmatched for resident in residents) > 10
+
+
+def lives_too_long(world: World, seconds: float) -> Checks:
+    """Return the checks of a network where one of the holders lets a value live for so much longer."""
+    checks = Checks(world, replay=REPLAY)
+    checks.start()
+    residents = world.network(10, ksize=4, b=1)
+    world.finish(checks.ledger.set(residents[1], "name", "value", 100.0))
+    keeping = checks.ledger.holders(digest("name"))[1].protocol.keeping
+    life = keeping.life_of(digest("name"))
+    keeping.put(digest("name"), "value", Life(life.stamp + 1, life.ends_at + seconds))
+    return checks
+
+
+def test_a_value_that_lives_too_long_is_found() -> None:
+    """Long before it does: who keeps it has written down until when."""
+    world = World(1)
+    checks = lives_too_long(world, LIFE_SLACK_S + 10)
+    with pytest.raises(Violation, match=r"lets 'value' under \w{40} live (69|70) s too long"):
+        world.run(2)
+    assert checks.looks
+
+
+def test_a_life_that_was_rounded_on_its_way_is_not_too_long() -> None:
+    """It counts anew where it is heard, and each time the way took a while."""
+    world = World(1)
+    checks = lives_too_long(world, LIFE_SLACK_S - 1)
+    world.run(7200)
+    assert checks.ledger.holders(digest("name")) == []
+
+
+def test_of_all_values_under_a_name_the_longest_life_counts() -> None:
+    """The ledger does not know which of them a node keeps; a shorter life set later shortens nothing."""
+    world, residents, checks = watched(10)
+    ledger = checks.ledger
+    for value, life_s in (("short", 100.0), ("long", 5000.0), ("short again", 50.0)):
+        world.finish(ledger.set(residents[1], "name", value, life_s))
+    world.run(7200)
+    assert len(ledger.ends[digest("name")]) == 3
+    assert ledger.holders(digest("name")) == []
+
+
+def test_a_value_is_due_while_all_lives_under_its_name_go_on() -> None:
+    """Only then nobody may have lost it: the newest of the values may be the one that is over."""
+    world, residents, checks = watched(10)
+    ledger, key = checks.ledger, digest("name")
+    assert not ledger.is_due(key)
+    operation = ledger.set(residents[1], "name", "value", 1000.0)
+    assert not ledger.is_due(key)
+    world.finish(operation)
+    assert ledger.is_due(key)
+    world.finish(ledger.set(residents[2], "name", "other", 500.0))
+    assert ledger.is_due(key)
+    world.run(500 - LIFE_SLACK_S)
+    assert not ledger.is_due(key)
+    assert not ledger.is_due(digest("nobody's"))
+
+
+def test_a_value_whose_life_is_nearly_over_has_no_holder() -> None:
+    """Whoever gets it may come too late, and that is no loss."""
+    world, residents, checks = watched(10)
+    world.finish(checks.ledger.set(residents[1], "name", "value", 1000.0))
+    assert len(checks.ledger.holders(digest("name"))) == 4
+    world.run(1000 - LIFE_SLACK_S)
+    assert checks.ledger.holders(digest("name")) == []
+
+
+def test_a_lost_value_whose_life_was_over_is_no_loss() -> None:
+    """A network that recovers in an hour and more has nothing left of what was to live for minutes."""
+    world, residents, checks = watched(10)
+    world.finish(checks.ledger.set(residents[1], "name", 1, 600.0))
+    recovers(checks, nobody_died=True)
+    assert world.finish(checks.ledger.get(residents[2], "name")) is None
 
 
 def test_a_network_cut_in_two_recovers() -> None:

@@ -172,6 +172,64 @@ def test_dropping_costs_what_there_is_to_drop(clock: Clock) -> None:
     assert looks <= 1
 
 
+def test_a_value_may_be_dropped(storage: ForgetfulStorage) -> None:
+    """What is dead before its time is up; a mistake is told as a dict tells it."""
+    storage[A] = 1
+    storage[B] = 2
+    del storage[A]
+    assert A not in storage
+    assert list(storage) == [(B, 2)]
+    for missing in (A, C):
+        with pytest.raises(KeyError):
+            del storage[missing]
+    assert list(storage) == [(B, 2)]
+
+
+def test_a_dropped_value_may_be_set_again(storage: ForgetfulStorage, clock: Clock) -> None:
+    storage[A] = 1
+    del storage[A]
+    clock.now += 5
+    storage[A] = 2
+    assert list(storage) == [(A, 2)]
+    assert list(storage.iter_older_than(1)) == []
+
+
+def test_lives_go_with_their_values(storage: ForgetfulStorage, clock: Clock) -> None:
+    """They are the node's, which is not told when a value is dropped or too old."""
+    for key in (A, B, C):
+        storage[key] = 1
+        storage.lives[key] = complex(1, 2)
+        clock.now += 1
+    del storage[B]
+    assert list(storage.lives) == [A, C]
+    clock.now += 7
+    storage.cull()
+    assert list(storage.lives) == [C]
+    clock.now += 2
+    assert storage.get(C) is None
+    assert storage.lives == {}
+
+
+def test_lives_are_no_part_of_what_is_seen(storage: ForgetfulStorage) -> None:
+    """Programs print a storage and go through it, as ever; a life alone is no value."""
+    storage[A] = 1
+    seen = repr(storage), list(storage), list(storage.items()), storage.iter_older_than(0)
+    storage.lives |= {A: complex(1, 2), B: complex(3, 4)}
+    assert (repr(storage), list(storage), list(storage.items()), storage.iter_older_than(0)) == seen
+    assert B not in storage
+    assert storage.get(B) is None
+
+
+def test_a_value_without_a_life_may_be_dropped_and_be_too_old(storage: ForgetfulStorage, clock: Clock) -> None:
+    """A program's own values have none."""
+    storage[A] = 1
+    del storage[A]
+    storage[B] = 2
+    clock.now += 10
+    storage.cull()
+    assert storage.data == {}
+
+
 def test_an_override_of_getitem_is_honoured_by_get(storage: ForgetfulStorage) -> None:
     class Doubling(ForgetfulStorage):
         def __getitem__(self, key: bytes) -> Any:
@@ -236,6 +294,16 @@ class AgainstAPlainList(RuleBasedStateMachine):
 
     def alive(self) -> list[tuple[bytes, int]]:
         return [(key, value) for birthday, key, value in self.list if self.clock.now - birthday < 5]
+
+    @rule(key=st.sampled_from([A, B, C]))
+    def delete(self, key: bytes) -> None:
+        self.storage.cull()
+        if key in dict(self.alive()):
+            del self.storage[key]
+            self.list = [entry for entry in self.list if entry[1] != key]
+        else:
+            with pytest.raises(KeyError):
+                del self.storage[key]
 
     @rule(key=st.sampled_from([A, B, C]))
     def get(self, key: bytes) -> None:

@@ -11,7 +11,7 @@ from tests.hostile.strangers import REQUEST, RESPONSE, Stranger, answer, asked_f
 
 from kademlia.node import Node
 from kademlia.sim import World
-from kademlia.wire import rpcudp, trailer
+from kademlia.wire import life, rpcudp, trailer
 
 ID, OTHER, KEY = b"i" * 20, b"o" * 20, b"k" * 20
 PING = request("ping", OTHER)
@@ -22,16 +22,18 @@ hints = st.fixed_dictionaries(
         trailer.NODE_ID: st.binary(max_size=40),
         trailer.EPHEMERAL: st.booleans(),
         trailer.PING: st.binary(max_size=40),
+        trailer.LIFE: st.binary(max_size=40),
     },
 )
+KNOWN = (trailer.NODE_ID, trailer.EPHEMERAL, trailer.PING, trailer.LIFE)
 unknown_hints = st.dictionaries(
-    st.integers(-(2**63), 2**64 - 1).filter(lambda key: key not in (trailer.NODE_ID, trailer.EPHEMERAL, trailer.PING)),
+    st.integers(-(2**63), 2**64 - 1).filter(lambda key: key not in KNOWN),
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=20) | st.binary(max_size=200),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
         max_leaves=5,
     ),
-    max_size=trailer.FIELDS_MAX - 3,
+    max_size=trailer.FIELDS_MAX - len(KNOWN),
 )
 
 
@@ -237,6 +239,86 @@ def test_a_first_request_pays_for_its_answer_and_for_the_ping_that_proves_its_ad
     assert knows(alice, bob.address)
     assert knows(bob, alice.address)
     assert bob.protocol.stats().held == 0
+
+
+# -- lives -----------------------------------------------------------------------------------------------------------
+
+lives = st.one_of(st.just(life.QUESTION), st.binary(min_size=life.BYTES, max_size=life.BYTES))
+datagrams = st.one_of(st.integers(22, 1300).map(bytes), st.binary(min_size=22, max_size=80))
+
+
+@given(datagrams, lives)
+def test_a_lifes_trailer_is_what_encoding_it_would_give(datagram: bytes, told: bytes) -> None:
+    """It is put together from parts, and taken apart, without a map in between."""
+    of_life = trailer.of_life(told)
+    assert of_life == trailer.framed({trailer.LIFE: told})
+    assert len(of_life) == (trailer.LIFE_BYTES if told else len(trailer.QUESTION))
+    assert trailer.life_alone(datagram + of_life) == told
+    assert trailer.split(datagram + of_life) == (datagram, {trailer.LIFE: told})
+
+
+@given(datagrams, lives, st.tuples(st.integers(0, 25), st.integers(0, 255)))
+def test_nothing_else_is_taken_for_a_life(datagram: bytes, told: bytes, changed: tuple[int, int]) -> None:
+    """Whatever the quick look takes for one, the thorough one finds in it too."""
+    altered = bytearray(datagram + trailer.of_life(told))
+    place, byte = changed
+    altered[-1 - place % len(altered)] = byte
+    found = trailer.life_alone(bytes(altered))
+    if found is not None:
+        assert trailer.split(bytes(altered))[1] == {trailer.LIFE: found}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {trailer.LIFE: bytes(11)},
+        {trailer.LIFE: bytes(13)},
+        {trailer.LIFE: True},
+        {trailer.LIFE: [b""]},
+        {trailer.LIFE: "life" * 3},
+        {trailer.EPHEMERAL: True, trailer.LIFE: b""},
+        {trailer.PADDING: b"", trailer.LIFE: bytes(12)},
+        {9: 1, trailer.LIFE: b""},
+    ],
+)
+def test_what_is_more_or_less_than_a_life_is_left_to_a_thorough_look(fields: dict[int, Any]) -> None:
+    assert trailer.life_alone(trailer.append(PING, fields)) is None
+    assert trailer.life_alone(PING) is None
+
+
+@given(datagrams, st.booleans(), st.none() | lives, st.sampled_from([0, 128, 300, 400, 1200]) | st.integers(0, 1300))
+def test_an_introduction_is_never_larger_than_it_has_to_be(
+    datagram: bytes, ephemeral: bool, told: bytes | None, size: int
+) -> None:
+    """What passes through every network in one piece is a bound, not a hint; and less would not pay for the answer."""
+    introduced = trailer.introduction(datagram, ephemeral, size, told)
+    least = len(trailer.introduction(datagram, ephemeral, 0, told))
+    assert len(introduced) <= max(size, least)
+    assert len(introduced) >= size - 4
+    body, fields = trailer.split(introduced)
+    assert body == datagram
+    said = ({trailer.EPHEMERAL: True} if ephemeral else {}) | ({trailer.LIFE: told} if told is not None else {})
+    assert fields == said
+
+
+@given(st.binary(min_size=20, max_size=20), st.sampled_from([0, 128, 400, 1200]))
+def test_a_search_that_introduces_itself_is_read_as_one_that_does_not(key: bytes, size: int) -> None:
+    """The quick way sees the very bytes that a node sends to whom it knows."""
+    search = request("find_value", OTHER, key)
+    introduced = trailer.introduction(search, False, size, life.QUESTION)
+    assert trailer.without_padding(introduced) == search + trailer.of_life(life.QUESTION) == search + trailer.QUESTION
+
+
+@pytest.mark.parametrize("told", [bytes(12), b"\xff" * 12, trailer.QUESTION + bytes(4)])
+def test_a_store_that_introduces_itself_is_left_to_a_thorough_look(told: bytes) -> None:
+    """It has to wait for the proof of its sender's address in any case."""
+    assert trailer.without_padding(trailer.introduction(PING, False, 128, told)) is None
+
+
+def test_a_question_in_front_of_the_padding_is_left_to_a_thorough_look() -> None:
+    """Of two trailers only the last is one: to the thorough look the rest is malformed, so it must not be answered."""
+    assert trailer.without_padding(trailer.append(PING + trailer.QUESTION, {trailer.PADDING: bytes(99)})) is None
 
 
 @pytest.mark.parametrize("size", [22, 50, 78, 120, 128, 4000, 8213])

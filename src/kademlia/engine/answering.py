@@ -31,6 +31,7 @@ class Answering:
         self.held = Held(protocol.counts)
         self._protocol = protocol
         self._counts = protocol.counts
+        self._keeping = protocol.keeping
         kind: Any = type(protocol)
         self._rpcs = rpcs_of(kind, base)
         self._storage_is_ours = type(protocol.storage) is ForgetfulStorage
@@ -59,10 +60,15 @@ class Answering:
         if claimed == self._protocol.source_node.id:
             self._from_ourselves(data)
             return None
+        told = hints.pop(trailer.LIFE, None) if hints else None
+        if told is not None and trailer.life_alone(data) is not None:
+            hints = None  # it is no introduction
         self._counts.requests += not held
         if record.bucket is None:
             record.ephemeral = bool(hints and hints.get(trailer.EPHEMERAL))
+        self._keeping.hint = told
         reply = self._answer(name, rpc, arguments, data, record, hints, now)
+        self._keeping.hint = None
         if claimed is not None:
             self._protocol.contacts.requested(record, claimed, self.held.waits_for(record.address), now)
         return reply
@@ -223,9 +229,7 @@ class Answering:
         Then the answer need not be made twice. Of the contacts in the target's bucket two may be the asker and the
         target; a program's own method or storage may have less to say.
         """
-        if self._by_program(name, self._rpcs[name]) or (
-            name == "find_value" and self._protocol.storage.get(key, None) is not None
-        ):
+        if self._by_program(name, self._rpcs[name]) or (name == "find_value" and self._keeping.get(key) is not None):
             return False
         contacts = self._protocol.contacts
         told = len(self._protocol.router.bucket_of(int.from_bytes(key, "big"))) - len(contacts.failing) - 2

@@ -14,6 +14,7 @@ from kademlia.wire import rpcudp, trailer
 
 if TYPE_CHECKING:
     from kademlia.crawling import SpiderCrawl
+    from kademlia.engine.keeping import Life
     from kademlia.protocol import KademliaProtocol
 
 
@@ -44,10 +45,12 @@ class Asking:
         if self._by_program[f"call_{method}"]:
             self._let_program_ask(getattr(self._protocol, f"call_{method}")(peer, crawl.node), peer, crawl)
         else:
-            self.request(method, crawl.body, peer, crawl)
+            self.request(method, crawl.body, peer, crawl, told=crawl.told)
 
-    def store(self, node: Node, key: bytes, value: Any, asker: Asker | None = None, body: bytes | None = None) -> None:
-        """Send store to a node, by the program's own `call_store` if it overrides it.
+    def store(
+        self, node: Node, key: bytes, value: Any, life: Life, asker: Asker | None = None, body: bytes | None = None
+    ) -> None:
+        """Send store to a node, with the life of the value, by the program's own `call_store` if it overrides it.
 
         `body` is that of `store_body`, for a value that goes to several nodes.
         """
@@ -55,7 +58,8 @@ class Asking:
         if self._by_program["call_store"]:
             self._let_program_ask(self._protocol.call_store(node, key, value), node, asker)
         else:
-            self.request("store", body or self.store_body(key, value), node, asker)
+            told = self._protocol.keeping.told(life)
+            self.request("store", body or self.store_body(key, value), node, asker, told=told)
 
     def store_body(self, key: bytes, value: Any) -> bytes:
         """Return the body of a request to keep a value."""
@@ -99,8 +103,13 @@ class Asking:
         self._calls.carried(Call(message_id, "ping", b"", node, record, asker, False), protocol.now)
         return message_id
 
-    def request(self, method: str, body: bytes, node: Node, asker: Asker, *, resend: bool = True) -> None:
-        """Send one request to a node, now or when its turn comes."""
+    def request(
+        self, method: str, body: bytes, node: Node, asker: Asker, *, resend: bool = True, told: bytes | None = None
+    ) -> None:
+        """Send one request to a node, now or when its turn comes.
+
+        `told` is the life of the value it is about, or asks for it (`wire.life`).
+        """
         protocol = self._protocol
         if protocol.stopped:
             asker.settled(node, False, None)
@@ -111,7 +120,9 @@ class Asking:
         introduces = resend and self._is_news_to(record, method)  # a stranger's ping has to be as small as can be
         if introduces or protocol.ephemeral:
             size = self._introduction_bytes(method, record) if introduces else 0
-            datagram = trailer.introduction(datagram, protocol.ephemeral, size)
+            datagram = trailer.introduction(datagram, protocol.ephemeral, size, told)
+        elif told is not None:
+            datagram += trailer.of_life(told)
         self._calls.start(Call(message_id, method, datagram, node, record, asker, resend), protocol.now)
 
     def _is_news_to(self, record: Record, method: str) -> bool:

@@ -15,7 +15,7 @@ from kademlia.engine import limits
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.records import FOREVER, NEVER
 from kademlia.node import Node
-from kademlia.storage import ForgetfulStorage, pairs
+from kademlia.storage import ForgetfulStorage
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
@@ -75,7 +75,7 @@ class _Transfer:
         """Look at some pairs; return whether all have been looked at."""
         protocol = self._protocol
         if self._pairs is None:
-            self._pairs = pairs(protocol.storage)
+            self._pairs = protocol.keeping.pairs()
             self._levels_of_others = self._levels()
         own = protocol.source_node.long_id
         sent = 0
@@ -89,10 +89,11 @@ class _Transfer:
                 break
             if (int.from_bytes(pair[0], "big") ^ own).bit_length() in self._levels_of_others:
                 continue
-            if self._is_due(Node(pair[0])):
+            if self._is_due(Node(pair[0])) and (value := protocol.keeping.get(pair[0])) is not None:
                 sent += 1
                 self._in_flight += 1
-                protocol.asking.store(self._newcomer, *pair, self)
+                life = protocol.keeping.life_of(pair[0])  # of this value; the pair's may be an older one
+                protocol.asking.store(self._newcomer, pair[0], value, life, self)
         return self._walked
 
     def _levels(self) -> set[int]:

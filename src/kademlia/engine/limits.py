@@ -118,6 +118,15 @@ PROBE_STEP_MAX_S = 60.0
 LOST_MAX = 64
 LOST_ASKED_EVERY_S = 60.0
 
+# -- values ---------------------------------------------------------------------------------------------------------
+
+#: So long a value lives after it was published, unless its publisher says less: as long as in the published releases,
+#: where every replication begins that time anew.
+LIFE_S = 604_800.0
+
+#: A publisher's clock may be so much fast; stamps farther ahead count as now, or nobody could replace their values.
+STAMP_AHEAD_S = 300.0
+
 # -- lookups -------------------------------------------------------------------------------------------------------
 
 #: Requests one lookup may make, in multiples of k; an honest one needs one to two, liars could go on for ever.

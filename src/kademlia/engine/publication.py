@@ -8,6 +8,7 @@ from kademlia.engine.operation import Operation
 from kademlia.node import Node
 
 if TYPE_CHECKING:
+    from kademlia.engine.keeping import Life
     from kademlia.protocol import KademliaProtocol
 
 
@@ -19,11 +20,12 @@ class Publication:
     nobody else.
     """
 
-    def __init__(self, protocol: KademliaProtocol, key: Node, value: object) -> None:
+    def __init__(self, protocol: KademliaProtocol, key: Node, value: object, life: Life) -> None:
         self.operation: Operation[bool] = Operation()
         self._protocol = protocol
         self._key = key
         self._value = value
+        self._life = life
         self._body = protocol.asking.store_body(key.id, value)
         self._asked: set[bytes] = set()
         self._undecided: set[bytes] = set()
@@ -55,13 +57,13 @@ class Publication:
         own = protocol.source_node.distance_to(self._key)
         if not holders or own < holders[-1].distance_to(self._key):
             if not protocol.stopped:
-                protocol.keep(self._key.id, self._value)
+                protocol.keeping.put(self._key.id, self._value, self._life)
             holders = holders[: protocol.router.ksize - 1] or holders
         fresh = [node for node in holders if node.id not in self._asked]
         self._asked.update(node.id for node in fresh)
         self._undecided.update(node.id for node in fresh)
         for node in fresh:
-            protocol.asking.store(node, self._key.id, self._value, self, self._body)
+            protocol.asking.store(node, self._key.id, self._value, self._life, self, self._body)
         self._maybe_end()
 
     # -- what the calls tell (engine.calls.Asker) ------------------------------------------------------------------

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _RESPONSE = bytes([rpcudp.RESPONSE])
 _HEADER_BYTES = rpcudp.HEADER_BYTES
 _ACCEPTED = rpcudp.encode(True)
+_REFUSED = rpcudp.encode(False)
+_QUESTION_BYTES = len(trailer.QUESTION)
 _VALUE_FOLLOWS = rpcudp.encode({"value": None})[:-1]
 
 #: How an id begins as an argument, and the bytes of the whole argument.
@@ -43,7 +45,7 @@ class Straight:
     def __init__(self, protocol: KademliaProtocol, names: list[str]) -> None:
         self._own_id = protocol.source_node.id
         self._own_id_told = rpcudp.encode(self._own_id)
-        self._storage = protocol.storage
+        self._keeping = protocol.keeping
         self._counts = protocol.counts
         self._requested = protocol.contacts.requested
         self._about = protocol.contacts.telling.about
@@ -120,22 +122,27 @@ class Straight:
         return self._about(rest[-ID_BYTES:], record)
 
     def _find_value(self, rest: bytes, record: Record) -> bytes | None:
-        if len(rest) != _ID_ARGUMENT_BYTES or not rest.startswith(_ID_FOLLOWS):
+        asks_life = rest.endswith(trailer.QUESTION)
+        if len(rest) != _ID_ARGUMENT_BYTES + asks_life * _QUESTION_BYTES or not rest.startswith(_ID_FOLLOWS):
             return None
-        key = rest[-ID_BYTES:]
-        value = self._storage.get(key)
-        if type(value) in rpcudp.VALUE_TYPES:
-            return _VALUE_FOLLOWS + rpcudp.encode(value)
-        return self._about(key, record)
+        key = rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES]
+        value = self._keeping.get(key)
+        if type(value) not in rpcudp.VALUE_TYPES:
+            return self._about(key, record)
+        if asks_life:
+            return rpcudp.encode(self._keeping.answer(key, value, with_life=True))
+        return _VALUE_FOLLOWS + rpcudp.encode(value)
 
     def _store(self, rest: bytes, record: Record) -> bytes | None:
         if len(rest) > rpcudp.SMALL_BODY_BYTES or not rest.startswith(_ID_FOLLOWS):
             return None
+        told = trailer.life_alone(rest)
         try:
-            value = rpcudp.decode_small(rest[_ID_ARGUMENT_BYTES:])
+            value = rpcudp.decode_small(rest[_ID_ARGUMENT_BYTES : -trailer.LIFE_BYTES if told else None])
         except rpcudp.DECODE_ERRORS:
             return None
         if type(value) not in rpcudp.VALUE_TYPES:
             return None
-        self._storage[rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES]] = value
-        return _ACCEPTED
+        keeping = self._keeping
+        kept = keeping.put(rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES], value, keeping.believed(told))
+        return _ACCEPTED if kept else _REFUSED

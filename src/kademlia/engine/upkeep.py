@@ -18,7 +18,6 @@ from kademlia.engine.joining import Joining
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.records import FOREVER
 from kademlia.node import ID_BYTES, Address, Node
-from kademlia.storage import pairs_older_than
 from kademlia.tree import level, shared_bits
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Upkeep:
         self.handoff = Handoff(protocol)
         self.bootstrap_addresses: list[Address] = []
         self.refreshes = True  # whether tables and values are refreshed by themselves
-        self.adrift = False  # whether the last attempt to join found nobody, or few while an address was silent
+        self.adrift = False  # whether the last attempt to join found nobody, or few while somebody was silent
         self._protocol = protocol
         self._waiting: deque[Series] = deque()
         self._running = 0
@@ -146,12 +145,12 @@ class Upkeep:
         A store by another holder makes a value young again, so that of unsynchronised holders one republishes for
         all (R26). One lookup of the own id makes the neighbourhood fresh; keys within it need none of their own (R27).
         """
-        due = pairs_older_than(self._protocol.storage, limits.REFRESH_S)
+        due = self._protocol.keeping.due(limits.REFRESH_S)
         first = next(due, None)
         if first is None or not self._protocol.contacts.any_live():
             return finished(None)
         neighbourhood = self._lookup_of(self._protocol.source_node.id)
-        return self._queue(chain([neighbourhood], (self._replication_of(key) for key, _ in chain([first], due))))
+        return self._queue(chain([neighbourhood], (self._replication_of(key) for key in chain([first], due))))
 
     def _lookup_of(self, node_id: bytes) -> Job:
         return lambda: self._protocol.lookup(Node(node_id))

@@ -1,4 +1,6 @@
-"""What programs ask of the nodes of a world, and what may come of it: every operation ends, and no value is invented.
+"""What programs ask of the nodes of a world, and what may come of it.
+
+Every operation ends, no value is invented, and none outlives what its publisher gave it.
 
 The ledger remembers which values were set under which names, so that what nodes keep and return can be judged. Keys
 are the SHA-1 digests of names, taken exactly once (`kademlia.utils.digest`).
@@ -8,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
+from kademlia.engine import limits
 from kademlia.engine.operation import Operation
 from kademlia.node import Node
 from kademlia.storage import ForgetfulStorage
@@ -24,6 +28,10 @@ if TYPE_CHECKING:
 #: time-out, and both once more where the holders that were known are gone; dead ends cost a soft time-out each.
 ENDS_S = 60.0
 
+#: A life is told in whole seconds, rounded down, and begins to count anew where it is heard: a value that is handed on
+#: and on, slowly each time, may live so much longer.
+LIFE_SLACK_S = 60.0
+
 
 class Ledger:
     """Operations under watch, and the values that exist.
@@ -35,21 +43,24 @@ class Ledger:
     Attributes:
         values: All values that were ever set, by key.
         accepted: Keys of which a set ended with True, in the order of that.
+        ends: When the life of each value that was set under a key ends, in virtual seconds.
     """
 
     def __init__(self, world: World, fail: Fail) -> None:
         self.values: dict[bytes, list[object]] = {}
         self.accepted: dict[bytes, None] = {}
+        self.ends: dict[bytes, list[float]] = {}
         self._world = world
         self._fail = fail
 
     # -- operations ------------------------------------------------------------------------------------------------
 
-    def set(self, resident: Resident, name: str, value: object) -> Operation[bool]:
-        """Have a node set a value under a name."""
+    def set(self, resident: Resident, name: str, value: object, life_s: float = limits.LIFE_S) -> Operation[bool]:
+        """Have a node set a value under a name, for so many seconds."""
         key = digest(name)
         self.values.setdefault(key, []).append(value)
-        operation = self._watched(resident, f"a set of {name!r}", resident.protocol.publish(key, value))
+        self.ends.setdefault(key, []).append(self._world.now + life_s)
+        operation = self._watched(resident, f"a set of {name!r}", resident.protocol.publish(key, value, life_s))
 
         def ended(happened: bool) -> None:
             if happened:
@@ -72,14 +83,22 @@ class Ledger:
     # -- rules -----------------------------------------------------------------------------------------------------
 
     def look(self, resident: Resident) -> None:
-        """Look whether a node keeps anything that nobody set under that key."""
+        """Look whether a node keeps anything that nobody set under that key, or keeps it for too long."""
         for key, value in _kept(resident):
             if not _among(value, self.values.get(key, ())):
                 self._fail(resident, f"keeps {value!r} under {key.hex()}, where nobody set it")
+            late_s = resident.protocol.keeping.life_of(key).ends_at - max(self.ends.get(key, ()), default=inf)
+            if late_s > LIFE_SLACK_S:
+                self._fail(resident, f"lets {value!r} under {key.hex()} live {late_s:.0f} s too long")
 
     def holders(self, key: bytes) -> list[Resident]:
-        """Return the living nodes that keep a value of a key."""
-        return [resident for resident in self._world.residents.values() if _keeps(resident, key)]
+        """Return the living nodes that keep a value of a key, and will for a while."""
+        until = self._world.now + LIFE_SLACK_S
+        return [resident for resident in self._world.residents.values() if _keeps(resident, key, until)]
+
+    def is_due(self, key: bytes) -> bool:
+        """Return whether a set was accepted and the lives of all values that were set there go on."""
+        return key in self.accepted and min(self.ends[key]) > self._world.now + LIFE_SLACK_S
 
     def _got(self, resident: Resident, key: bytes, value: object) -> None:
         if value is not None and not _among(value, self.values.get(key, ())):
@@ -103,9 +122,9 @@ def _kept(resident: Resident) -> Iterator[tuple[bytes, object]]:
             yield key, value
 
 
-def _keeps(resident: Resident, key: bytes) -> bool:
-    storage = resident.protocol.storage
-    return isinstance(storage, ForgetfulStorage) and key in storage.data
+def _keeps(resident: Resident, key: bytes, until: float) -> bool:
+    storage, keeping = resident.protocol.storage, resident.protocol.keeping
+    return isinstance(storage, ForgetfulStorage) and key in storage.data and keeping.life_of(key).ends_at > until
 
 
 def _among(value: object, values: object) -> bool:

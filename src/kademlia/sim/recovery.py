@@ -149,7 +149,7 @@ def value_is_readable(
     """
     ledger = checks.ledger
     is_kept = any(holder.address not in hidden for holder in ledger.holders(key))
-    due = is_kept or (nobody_died and key in ledger.accepted)
+    due = is_kept or (nobody_died and ledger.is_due(key))
     value = checks.world.finish(ledger.get(resident, key))
     if due and value is None:
         checks.fail(resident, f"the value of {key.hex()} is lost")

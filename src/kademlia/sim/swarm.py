@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from kademlia.engine import limits
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import churn
 from kademlia.sim.checks import Checks, Violation
 from kademlia.sim.drawn import Drawn, draw, edge_id
 from kademlia.sim.liar import Liar
-from kademlia.sim.links import Links
+from kademlia.sim.links import Links, shares_of
 from kademlia.sim.recovery import recovers
 from kademlia.sim.resident import Resident
 from kademlia.sim.world import World
@@ -36,6 +37,9 @@ SKEW_MAX_S = 86_400.0
 
 #: Operations for each name that values are set under.
 OPERATIONS_PER_NAME = 4
+
+#: How long values live, in turn: some end before the network has recovered.
+LIVES_S = (limits.LIFE_S, 1_800.0, 6 * limits.REFRESH_S)
 
 #: A line of progress is printed after so many seeds.
 SEEDS_PER_LINE = 10
@@ -57,7 +61,7 @@ class _Run:
     def __init__(self, drawn: Drawn) -> None:
         self.drawn = drawn
         self.chance = Random(drawn.seed)
-        self.world = World(drawn.seed, links=self._links())
+        self.world = World(drawn.seed, links=Links(drawn.seed, drawn.model(), **shares_of(drawn)))
         replay = f"replay: python -m kademlia.sim.swarm --seed {drawn.seed}"
         self.checks = Checks(self.world, replay=replay)
         self.hidden: set[Address] = set()  # only ever asked for membership
@@ -86,17 +90,6 @@ class _Run:
         return Outcome(drawn=drawn, seconds=world.now, datagrams=world.stats().datagrams, trace=world.trace)
 
     # -- nodes -----------------------------------------------------------------------------------------------------
-
-    def _links(self) -> Links:
-        drawn = self.drawn
-        return Links(
-            drawn.seed,
-            drawn.model(),
-            loss=drawn.loss,
-            duplication=drawn.duplication,
-            reordering=drawn.reordering,
-            broken_pairs=drawn.broken_pairs,
-        )
 
     def _arrive(self) -> None:
         """Let a node come and join by one that is there, and by the first, which never goes: else it may be alone."""
@@ -161,10 +154,9 @@ class _Run:
 
     def _mend(self) -> None:
         """End all cuts, and nothing else."""
-        links, drawn = self.world.links, self.drawn
-        links.heal()
-        links.loss, links.duplication = drawn.loss, drawn.duplication
-        links.reordering, links.broken_pairs = drawn.reordering, drawn.broken_pairs
+        self.world.links.heal()
+        for name, share in shares_of(self.drawn).items():
+            setattr(self.world.links, name, share)
 
     # -- work ------------------------------------------------------------------------------------------------------
 
@@ -179,7 +171,8 @@ class _Run:
         name = f"name {chance.randrange(self.drawn.operations // OPERATIONS_PER_NAME + 1)}"
         what = chance.random()
         if what < 0.4:
-            ledger.set(resident, name, chance.choice((number, f"value {number}", b"%d" % number, number / 7)))
+            value = chance.choice((number, f"value {number}", b"%d" % number, number / 7))
+            ledger.set(resident, name, value, LIVES_S[number % len(LIVES_S)])
         elif what < 0.8:
             ledger.get(resident, name)
         else:

@@ -36,6 +36,7 @@ class ForgetfulStorage(IStorage):
         if not ttl >= 0:
             raise ValueError(f"ttl is the seconds a value is kept, 0 or more, not {ttl!r}")
         self.data: dict[bytes, tuple[float, Any]] = {}
+        self.lives: dict[bytes, complex] = {}  # the node's (`engine.keeping`)
         self.ttl = ttl
         self.clock = clock
         self._cull_at = clock() + ttl
@@ -74,6 +75,11 @@ class ForgetfulStorage(IStorage):
         except KeyError:
             return default
 
+    def __delitem__(self, key: bytes) -> None:
+        """Drop a value. KeyError if there is none."""
+        del self.data[key]
+        self.lives.pop(key, None)
+
     def cull(self) -> None:
         """Drop everything that has outlived its time."""
         now = self.clock()
@@ -85,6 +91,7 @@ class ForgetfulStorage(IStorage):
             dropped.append(key)
         for key in dropped:
             del self.data[key]
+            self.lives.pop(key, None)
         self._cull_at = now + self.ttl / CULLS_PER_LIFE
 
     def iter_older_than(self, seconds_old: float) -> list[tuple[bytes, Any]]:

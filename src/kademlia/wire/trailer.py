@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 
 from kademlia.node import ID_BYTES
+from kademlia.wire import life
 from kademlia.wire.rpcudp import DECODE_ERRORS
 
 #: The sender's own node id (in answers, which carry none in their body): 20 bytes.
@@ -31,6 +32,10 @@ PADDING = 3
 #: The message id of a ping that an answer carries (R10): its receiver answers it as one that came by itself. 20 bytes.
 PING = 4
 
+#: In a store the life of its value (`wire.life`), in a find_value no bytes: it asks for the life. It is no
+#: introduction: an answer to a request with nothing else behind it has no trailer.
+LIFE = 5
+
 MARK = b"\xc1"
 
 #: Bytes of a trailer besides its map.
@@ -42,7 +47,7 @@ EPHEMERAL_BYTES = FRAME_BYTES + 3
 #: Bytes of the trailer of an answer that carries a ping: both ids, and that its sender will not stay.
 ANSWER_BYTES_MAX = FRAME_BYTES + 1 + 23 + 23 + 2
 
-#: Most hints in one trailer; we know four.
+#: Most hints in one trailer; we know five.
 FIELDS_MAX = 16
 
 Trailer = dict[int, Any]
@@ -60,11 +65,16 @@ _BOTH_END = (len(_BOTH_BEGIN) + len(_PING_FOLLOWS) + 2 * ID_BYTES).to_bytes(2, "
 #: How a trailer of padding begins; the type and the length of the padding follow.
 _PADDING_BEGINS = MARK + msgspec.msgpack.encode({PADDING: b""})[:-2]
 
+#: The same where behind the padding the life is asked for, and how it is.
+_PADDING_AND_MORE_BEGINS = MARK + msgspec.msgpack.encode({PADDING: b"", LIFE: b""})[:1] + _PADDING_BEGINS[2:]
+_LIFE_ASKED = msgspec.msgpack.encode({LIFE: b""})[1:]
+
 _fields = msgspec.msgpack.Decoder(Annotated[dict[int, msgspec.Raw], msgspec.Meta(max_length=FIELDS_MAX)]).decode
 _hints: dict[int, Callable[[msgspec.Raw], Any]] = {
     NODE_ID: msgspec.msgpack.Decoder(bytes).decode,
     EPHEMERAL: msgspec.msgpack.Decoder(bool).decode,
     PING: msgspec.msgpack.Decoder(bytes).decode,
+    LIFE: msgspec.msgpack.Decoder(bytes).decode,
 }
 
 
@@ -77,6 +87,28 @@ def framed(fields: Trailer) -> bytes:
 def append(datagram: bytes, fields: Trailer) -> bytes:
     """Return the datagram with a trailer behind it."""
     return datagram + framed(fields)
+
+
+#: The trailer of a find_value that asks for the life of the value.
+QUESTION = framed({LIFE: life.QUESTION})
+
+_LIFE_BEGINS = MARK + msgspec.msgpack.encode({LIFE: bytes(life.BYTES)})[: -life.BYTES]
+_LIFE_ENDS = (len(_LIFE_BEGINS) + life.BYTES).to_bytes(2, "big") + MARK
+
+#: Bytes of the trailer of a store that tells the life of its value, and nothing else.
+LIFE_BYTES = len(_LIFE_BEGINS) + life.BYTES + len(_LIFE_ENDS)
+
+
+def of_life(told: bytes) -> bytes:
+    """Return the trailer that tells a life, or asks for one; the same bytes as `framed` makes, sooner."""
+    return _LIFE_BEGINS + told + _LIFE_ENDS if told else QUESTION
+
+
+def life_alone(datagram: bytes) -> bytes | None:
+    """Return what a trailer says of a life if it says nothing else, as those of most stores and searches, or None."""
+    if datagram.endswith(_LIFE_ENDS) and datagram.startswith(_LIFE_BEGINS, -LIFE_BYTES):
+        return datagram[-life.BYTES - len(_LIFE_ENDS) : -len(_LIFE_ENDS)]
+    return life.QUESTION if datagram.endswith(QUESTION) else None
 
 
 def of_answer(node_id: bytes, ping: bytes | None) -> bytes:
@@ -121,27 +153,44 @@ def _understood(fields: dict[int, msgspec.Raw]) -> Trailer:
     return hints
 
 
-def introduction(datagram: bytes, ephemeral: bool, size: int) -> bytes:
-    """Return a first request: padded to `size` so that the answer fits our credit, saying so if we will not stay."""
-    return datagram + _introduction(ephemeral, max(size - len(datagram) - FRAME_BYTES - 6, 0))
+def introduction(datagram: bytes, ephemeral: bool, size: int, told: bytes | None = None) -> bytes:
+    """Return a first request: padded to `size` so that the answer fits our credit, saying so if we will not stay.
+
+    `told` is the life of the value that the request is about, or asks for it; None if it does neither.
+    """
+    more = 0 if told is None else len(_LIFE_ASKED) + len(told)
+    missing = max(size - len(datagram) - FRAME_BYTES - 5 - 2 * ephemeral - more, 0)
+    return datagram + (_introduction if not told else _introduction.__wrapped__)(ephemeral, missing, told)
 
 
 @lru_cache(maxsize=256)  # nearly all requests are of two or three sizes
-def _introduction(ephemeral: bool, missing: int) -> bytes:
+def _introduction(ephemeral: bool, missing: int, told: bytes | None) -> bytes:
     """Return the trailer of a first request, with so many bytes of padding besides the map, its keys and lengths."""
     fields: Trailer = {EPHEMERAL: True} if ephemeral else {}
     if missing or not ephemeral:
         fields[PADDING] = bytes(missing)
+    if told is not None:
+        fields[LIFE] = told
     return framed(fields)
 
 
 def without_padding(datagram: bytes) -> bytes | None:
-    """Return a request without its trailer if that is padding and nothing else, as nearly all introductions are."""
+    """Return a request as it would be without an introduction, if that is padding alone, as nearly all are, or None."""
     start = len(datagram) - 3 - int.from_bytes(datagram[-3:-1], "big")
-    if start > 0 and datagram[-1:] == MARK and datagram.startswith(_PADDING_BEGINS, start):
+    if start <= 0 or datagram[-1:] != MARK:
+        return None
+    if datagram.startswith(_PADDING_BEGINS, start):
+        asks_behind = datagram.endswith(QUESTION, 0, start)  # two trailers, or a key that ends like one
         padding = datagram[start + len(_PADDING_BEGINS) : -3]
-        if len(padding) > 1 and padding[0] == 0xC4 and len(padding) == 2 + padding[1]:
-            return datagram[:start]
-        if len(padding) > 2 and padding[0] == 0xC5 and len(padding) == 3 + int.from_bytes(padding[1:3], "big"):
-            return datagram[:start]
+        return datagram[:start] if _is_padding(padding) and not asks_behind else None
+    if datagram.startswith(_PADDING_AND_MORE_BEGINS, start) and datagram.endswith(_LIFE_ASKED, start, -3):
+        padding = datagram[start + len(_PADDING_BEGINS) : -3 - len(_LIFE_ASKED)]
+        return datagram[:start] + QUESTION if _is_padding(padding) else None
     return None
+
+
+def _is_padding(field: bytes) -> bool:
+    """Return whether these are some bytes as msgpack writes them, and nothing more."""
+    if len(field) > 1 and field[0] == 0xC4:
+        return len(field) == 2 + field[1]
+    return len(field) > 2 and field[0] == 0xC5 and len(field) == 3 + int.from_bytes(field[1:3], "big")

@@ -1,0 +1,48 @@
+"""Who keeps a value in a simulated world, and until when."""
+
+from __future__ import annotations
+
+from kademlia.engine import limits
+from kademlia.node import Node
+from kademlia.sim import Resident, World
+from kademlia.storage import ForgetfulStorage
+from kademlia.utils import digest
+
+KEY = digest("key")
+
+#: A life is told in whole seconds and counts anew where it is heard; it is dropped by the next upkeep but one.
+SLACK_S = 60.0
+DROPPED_S = limits.REFRESH_S + 2 * limits.UPKEEP_S * (1 + limits.JITTER)
+
+
+def holders(world: World, key: bytes = KEY) -> list[Resident]:
+    """Return who has a value in its storage, dead or alive: without a look that would drop it."""
+    return [resident for resident in world.residents.values() if key in data_of(resident)]
+
+
+def data_of(resident: Resident) -> dict[bytes, tuple[float, object]]:
+    """Return what lies in a node's storage."""
+    storage = resident.protocol.storage
+    assert isinstance(storage, ForgetfulStorage)
+    return storage.data
+
+
+def values(world: World) -> list[object]:
+    """Return the values of all holders."""
+    return [resident.protocol.keeping.get(KEY) for resident in holders(world)]
+
+
+def ends(world: World) -> list[float]:
+    """Return when the copies of a value end, by their holders."""
+    return [resident.protocol.keeping.life_of(KEY).ends_at for resident in holders(world)]
+
+
+def outsider(world: World) -> Resident:
+    """Return a node that does not keep the value."""
+    return next(resident for resident in world.residents.values() if KEY not in data_of(resident))
+
+
+def in_order(world: World) -> list[Resident]:
+    """Return all nodes, nearest to the key first."""
+    target = Node(KEY)
+    return sorted(world.residents.values(), key=lambda resident: resident.node.distance_to(target))
