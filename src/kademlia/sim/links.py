@@ -48,6 +48,15 @@ class Nat:
         return sent_at is not None and now - sent_at < NAT_S
 
 
+#: The shares of datagrams, or of pairs, that something happens to.
+SHARES = ("loss", "duplication", "reordering", "broken_pairs")
+
+
+def shares_of(description: object) -> dict[str, float]:
+    """Return the shares that a description of a run names, as `Links` takes them."""
+    return {name: getattr(description, name) for name in SHARES}
+
+
 class Links:
     """The network between all places.
 
@@ -75,15 +84,14 @@ class Links:
         reordering: float = 0.0,
         broken_pairs: float = 0.0,
     ) -> None:
-        shares = {"loss": loss, "duplication": duplication, "reordering": reordering, "broken_pairs": broken_pairs}
-        for name, share in shares.items():
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} is a share of all, from 0 to 1, not {share!r}")
         self.latency: Latency = Constant(latency) if isinstance(latency, (int, float)) else latency
         self.loss = loss
         self.duplication = duplication
         self.reordering = reordering
         self.broken_pairs = broken_pairs
+        for name, share in shares_of(self).items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} is a share of all, from 0 to 1, not {share!r}")
         self._seed = seed
         self._cuts: list[tuple[frozenset[Address], frozenset[Address]]] = []
         self._nats: dict[Address, Nat] = {}
