@@ -280,3 +280,15 @@ def test_keeping_what_is_kept_makes_its_next_turn_an_hour_away() -> None:
     assert list(keeping.due(limits.REFRESH_S)) == []
     assert not keeping.put(KEY, "older", Life(1, world.now + 60))
     assert keeping.life_of(KEY).ends_at == limits.LIFE_S
+
+
+def test_what_a_program_puts_into_the_storage_itself_has_not_the_life_of_what_was_there() -> None:
+    """Programs write to `server.storage`; their value was dropped when the life of the one before was over."""
+    world = World(1)
+    node = world.add().protocol
+    assert node.keeping.put(KEY, "before", node.keeping.new_life(10))
+    node.storage[KEY] = "a program's"
+    world.run(60)
+    node.look_at_clock()
+    assert node.keeping.get(KEY) == "a program's"
+    assert node.keeping.life_of(KEY).stamp == 0

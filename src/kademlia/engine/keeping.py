@@ -109,7 +109,10 @@ class Keeping:
 
     def touch(self, key: bytes) -> None:
         """Make a value as young as the copies that are sent out now: its next turn is in an hour (R26)."""
+        life = self._lives.get(key)
         self.storage[key] = self.storage[key]
+        if life is not None:
+            self._lives[key] = life
 
     def due(self, seconds_old: float) -> Iterator[bytes]:
         """Yield the keys of what was neither stored nor touched for so many seconds, the oldest first."""

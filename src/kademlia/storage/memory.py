@@ -46,6 +46,7 @@ class ForgetfulStorage(IStorage):
         now = self.clock()
         self.data.pop(key, None)  # to the end
         self.data[key] = (now, value)
+        self.lives.pop(key, None)  # it was another value's
         if now >= self._cull_at:
             self.cull()
 
