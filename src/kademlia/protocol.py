@@ -1,12 +1,8 @@
-"""One node's engine: bytes and the time go in, bytes and deadlines come out.
+"""One node's engine, as programs know it: `rpc_*` methods answer others, `call_*` methods ask others.
 
-It opens no socket, reads no clock, starts no task and draws no randomness of its own: a `host` (a driver, or the
-simulator) calls `receive` with each datagram and `tick` when the `deadline` has come, sends the answers that
-`receive` returns and what lies in `outbox`, and turns operations into what its world awaits. So what is proved in
-simulation is true of the shipped code.
-
-`rpc_*` methods answer others, `call_*` methods ask others (Kademlia, section 2.3; R7). Programs extend a node by
-subclassing: overriding either, or adding `rpc_*` methods of their own.
+Those are the four requests of Kademlia, section 2.3 (R7), and `stun`. Beside them stand the operations that a program
+begins: join, look up, publish, fetch. How datagrams and the time come in is `engine.machine`. Programs extend a node by
+subclassing: overriding a method, or adding `rpc_*` methods of their own.
 """
 
 from __future__ import annotations
@@ -18,39 +14,19 @@ from typing import TYPE_CHECKING, Any
 from kademlia.arguments import checked_address
 from kademlia.crawling import NodeSpiderCrawl, Response, ValueSpiderCrawl
 from kademlia.engine import limits, names
-from kademlia.engine.answering import Answering
-from kademlia.engine.asking import Asking
-from kademlia.engine.calls import Calls
-from kademlia.engine.chance import Chance
-from kademlia.engine.contacts import Contacts
-from kademlia.engine.host import Host
 from kademlia.engine.hosted import Hosted
 from kademlia.engine.joining import Joining
-from kademlia.engine.keeping import Keeping
+from kademlia.engine.machine import Machine
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
-from kademlia.engine.probing import Probing
-from kademlia.engine.proximity import Proximity
 from kademlia.engine.publication import Publication
-from kademlia.engine.records import FOREVER, Records
-from kademlia.engine.rpcs import overrides
-from kademlia.engine.stats import Counts, Stats
-from kademlia.engine.straight import Straight
-from kademlia.engine.survey import Survey
-from kademlia.engine.upkeep import Upkeep
 from kademlia.node import Address, Node, stranger
-from kademlia.routing import RoutingTable
 from kademlia.storage import IStorage
 from kademlia.utils import BothSpellings
 from kademlia.wire import rpcudp
 
-_DATAGRAM_BYTES_MIN = rpcudp.DATAGRAM_BYTES_MIN
-_REQUEST = rpcudp.REQUEST
-_VERIFIED_S = limits.VERIFIED_S
-_RESPONSE = rpcudp.RESPONSE
 
-
-class KademliaProtocol(Hosted, BothSpellings):
+class KademliaProtocol(Machine, BothSpellings):
     """One node.
 
     Args:
@@ -73,152 +49,12 @@ class KademliaProtocol(Hosted, BothSpellings):
         names.guard(cls, _ENGINE_NAMES)
 
     def __init__(self, source_node: Node, storage: IStorage, ksize: int) -> None:
-        super().__init__()
-        self.source_node = source_node
-        self.wall_offset = 0.0  # wall-clock time minus `now`; only time stamps use it
-        self.stopped = False
-        self.counts = Counts()
-        self.chance = Chance()
-        self.records = Records()
-        self.keeping = Keeping(self, storage)
-        self.router = RoutingTable(self, ksize, source_node, clock=lambda: self.now)
-        self.proximity = Proximity(self.router, self.records)
-        self.calls = Calls(self.counts, self.proximity.measured)
-        self.asking = Asking(self, KademliaProtocol)
-        self.survey = Survey(ksize)
-        self.contacts = Contacts(self.router, self.records, self.survey, self.asking.who, self._welcome)
-        self.answering = Answering(self, KademliaProtocol)
-        self.straight = Straight(self, self.answering.names_of_ours())
-        self.upkeep = Upkeep(self)
-        self.probing = Probing(self)
-        kind: Any = type(self)
-        self._welcomes_itself = any(  # a program's own method decides who is welcome, or what is handed over
-            overrides(kind, KademliaProtocol, name) for name in ("welcome_if_new", "transfer_key_values")
-        )
+        super().__init__(source_node, storage, ksize, KademliaProtocol)
 
     @property
     def sourceNode(self) -> Node:  # the documented spelling
         """The documented spelling of `source_node`."""
         return self.source_node
-
-    @property
-    def storage(self) -> IStorage:
-        """Where values are kept; another one may be set at any time."""
-        return self.keeping.storage
-
-    @storage.setter
-    def storage(self, storage: IStorage) -> None:
-        self.keeping.use(storage)
-
-    # -- the host's side: datagrams and time -----------------------------------------------------------------------
-
-    def start(self, host: Host, now: float, wall: float) -> None:
-        """Begin to live in a world, at its monotonic and its wall-clock time in seconds."""
-        self.host = host
-        self.stopped = False
-        self.now = now
-        self.wall_offset = wall - now
-        self.chance = Chance(host.random_bytes)
-        for bucket in self.router.buckets:
-            bucket.last_updated = now
-        self.upkeep.start(now)
-        self.probing.start(now)
-
-    def receive(self, data: bytes, address: Address, now: float) -> bytes | None:
-        """Take one datagram; return the answer's bytes to be sent back, or None.
-
-        Nothing that arrives raises: what is not of this protocol is counted and dropped.
-        """
-        self.now = now
-        counts = self.counts
-        counts.received += 1
-        counts.received_bytes += len(data)
-        record = self.records.known(address) or self.records.of(address)
-        verified = record.bucket is not None or now < record.proved_at + _VERIFIED_S
-        if not verified:
-            record.credit += len(data)
-        if len(data) >= _DATAGRAM_BYTES_MIN:
-            kind = data[0]
-            if kind == _REQUEST:
-                straight = self.straight.reply if verified else self.straight.first
-                return straight(data, record, now) or self.answering.request(data, record, now)
-            if kind == _RESPONSE:
-                self.asking.response(data, record, now)
-                return None
-        counts.malformed += 1
-        return None
-
-    def tick(self, now: float) -> None:
-        """Do what is due at this time; see `deadline`."""
-        self.now = now
-        late, ended = self.calls.expired(now)
-        for call in late:
-            call.asker.slow(call.node)
-        for call in ended:
-            self.asking.unanswered(call, now)
-        self.answering.held.expire(now)
-        self.contacts.tick(now)
-        self.upkeep.tick(now)
-        self.probing.tick(now)
-
-    def deadline(self) -> float | None:
-        """Return when `tick` has something to do next, in the time of `now`, or None if never."""
-        at = min(
-            self.calls.deadline(),
-            self.answering.held.deadline(),
-            self.contacts.deadline(),
-            self.upkeep.deadline(),
-            self.probing.deadline(),
-        )
-        return at if at < FOREVER else None
-
-    @property
-    def pressing(self) -> bool:
-        """Whether `tick` has something to do at once; what comes next besides is a time-out of 0.2 s or longer."""
-        handoff = self.upkeep.handoff
-        return bool(handoff.newcomers) and handoff.deadline() < self.now
-
-    def wall_clock(self, now: float, wall: float) -> None:
-        """Learn the wall-clock time, each minute or so; a leap means that the machine slept, so our link was down."""
-        if abs(wall - now - self.wall_offset) > limits.SLEEP_GAP_S:
-            self.contacts.suspect_link()
-        self.wall_offset = wall - now
-
-    def take_outbox(self) -> list[tuple[bytes, Address]]:
-        """Return the datagrams to be sent, with their addresses, and forget them."""
-        if not self.calls.outbox:
-            return []
-        outbox, self.calls.outbox = self.calls.outbox, []
-        return outbox
-
-    def restore(self, contacts: list[Node], addresses: list[Address]) -> None:
-        """Take over the table and the bootstrap addresses of an earlier life, before `start`."""
-        self.contacts.restore([node for node in contacts if node.id != self.source_node.id])
-        self.upkeep.remember(addresses)
-
-    def stop(self) -> None:
-        """End everything under way as if all others were dead, and do nothing more."""
-        self.stopped = True
-        self.upkeep.stop()
-        self.probing.stop()
-        self.answering.held.clear()
-        for call in self.calls.end_all():
-            call.asker.settled(call.node, False, None)
-
-    def stats(self) -> Stats:
-        """Return all counts, and what is held now."""
-        return Stats(
-            **self.counts.as_dict(),
-            contacts=len(self.router),
-            failing=len(self.contacts.failing),
-            replacements=sum(len(bucket.replacement_nodes) for bucket in self.router.buckets),
-            buckets=len(self.router.buckets),
-            records=len(self.records),
-            in_flight=self.calls.in_flight,
-            queued=self.calls.queued,
-            holding=len(self.answering.held),
-            link_down=self.contacts.link.down,
-        )
 
     # -- answering others ------------------------------------------------------------------------------------------
 
@@ -427,17 +263,7 @@ class KademliaProtocol(Hosted, BothSpellings):
         publication = Publication(self, target, value, self.keeping.life_of(key))
         return self._begin(partial(publication.start, holders if inside else None))
 
-    # -- what the engine's parts share -------------------------------------------------------------------------------
-
-    def send(self, datagram: bytes, address: Address) -> None:
-        """Put a datagram into the outbox."""
-        self.calls.outbox.append((datagram, address))
-
-    def askable(self, nodes: list[Node]) -> list[Node]:
-        """Return those of some nodes that a lookup may ask: of our address family, and not resting (R30)."""
-        reached = {":" in ip: self.reaches(ip) for ip in ("0.0.0.0", "::")}  # noqa: S104  # one of each family
-        resting, now = self.contacts.resting, self.now
-        return [node for node in nodes if reached[":" in node.address[0]] and not resting(node, now)]
+    # -- parts -----------------------------------------------------------------------------------------------------
 
     def _call(self, method: str, node: Node, *args: Any, told: bytes | None = None) -> Any:
         checked_address(node.address)
@@ -461,11 +287,5 @@ class KademliaProtocol(Hosted, BothSpellings):
         if crawl.asked > self.alpha:  # others than we knew of
             self.survey.heard(crawl.answered_by(), self.now)
 
-    def _welcome(self, node: Node) -> None:
-        if self._welcomes_itself:
-            self.welcome_if_new(node)
-        elif self.router.add_contact(node):
-            self.upkeep.handoff.to(node)  # as `welcome_if_new`, without what a program awaits
 
-
-_ENGINE_NAMES = names.of_engine(KademliaProtocol, Hosted)
+_ENGINE_NAMES = names.of_engine(KademliaProtocol, Machine, Hosted)
