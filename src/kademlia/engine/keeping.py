@@ -84,13 +84,12 @@ class Keeping:
             life: What its sender told of it; None if that was nothing.
         """
         now = self._protocol.now
-        if key in self._lives and (kept := self.get(key)) is not None:
-            held = self._life(key)
-            life = held if life is None and _same(kept, value) else life or self._updated(held)
-            if life.stamp < held.stamp or (life.stamp == held.stamp and not _prevails(value, kept)):
+        held = self._lives.get(key)
+        kept = self.storage.get(key, None) if held is not None and held.imag > now else None
+        if held is not None and kept is not None:
+            life = self._of_two(value, life, kept, held)
+            if life is None:
                 return False
-            if life.stamp == held.stamp:
-                life = held
         elif life is None:
             life = self.new_life()
         if life.ends_at <= now:
@@ -172,10 +171,18 @@ class Keeping:
         life = self._lives[key]
         return Life(int(life.real), life.imag)
 
-    def _updated(self, held: Life) -> Life:
-        """Return the life of an update without a stamp: it is newer than what is held, whosever clock is wrong."""
-        life = self.new_life()
-        return life if life.stamp > held.stamp else life._replace(stamp=held.stamp + 1)
+    def _of_two(self, value: Any, life: Life | None, kept: Any, held: complex) -> Life | None:
+        """Return the life of a value that is to take the place of what is kept, or None if it is not to."""
+        if life is None:
+            if _same(value, kept):
+                return Life(int(held.real), held.imag)
+            life = self.new_life()  # newer than what is held, whosever clock is wrong
+            return life if life.stamp > held.real else life._replace(stamp=int(held.real) + 1)
+        if life.stamp > held.real:
+            return life
+        if life.stamp == held.real and _prevails(value, kept):
+            return life._replace(ends_at=held.imag)
+        return None
 
     def _wall_ms(self) -> int:
         return int((self._protocol.now + self._protocol.wall_offset) * 1000)

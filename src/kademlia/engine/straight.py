@@ -144,5 +144,6 @@ class Straight:
         if type(value) not in rpcudp.VALUE_TYPES:
             return None
         keeping = self._keeping
-        kept = keeping.put(rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES], value, keeping.believed(told))
+        life = keeping.believed(told) if told else None
+        kept = keeping.put(rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES], value, life)
         return _ACCEPTED if kept else _REFUSED
