@@ -179,7 +179,15 @@ class SpiderCrawl(BothSpellings):
             self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
         else:
-            self._lookup.answered(node, self.protocol.askable(contacts) if contacts else contacts)
+            self._lookup.answered(node, self._askable(contacts) if contacts else contacts)
+
+    def _askable(self, contacts: list[Node]) -> list[Node]:
+        """Return those of some contacts that may be asked, and note whether others would be if they had answered."""
+        protocol = self.protocol
+        askable = protocol.askable(contacts)
+        if len(askable) < len(contacts) and not self._lookup.left_out:
+            self._lookup.left_out = any(protocol.contacts.resting(node, protocol.now) for node in contacts)
+        return askable
 
     def _believed(self, result: object) -> list[Node] | None:
         """Return the k nearest contacts of an answer, or None: nobody is asked for more (R8)."""

@@ -76,3 +76,31 @@ def test_a_network_of_k_and_more_was_found_though_an_address_is_dead() -> None:
     newcomer = world.add(ksize=4)
     assert len(world.finish(newcomer.protocol.join([("192.0.2.1", 4000), alice.address]))) == 4
     assert not newcomer.protocol.upkeep.adrift
+
+
+def test_a_newcomer_that_was_told_only_of_the_dead_goes_on_until_its_neighbours_know_it() -> None:
+    """One answered, so it was not alone; but nobody near it had heard of it, and lookups of its keys missed it."""
+    world = World(5)
+    alice, *_ = world.network(40, ksize=4)
+    newcomer = world.add(ksize=4)
+    for told in alice.protocol.contacts.to_tell(newcomer.node, None):
+        world.residents[told.address].die()
+    found = world.finish(newcomer.protocol.join([alice.address]))
+    assert [node.id for node in found] == [alice.node.id]
+    assert newcomer.protocol.upkeep.adrift
+    world.run(limits.BOOTSTRAP_RETRY_MAX_S)
+    assert not newcomer.protocol.upkeep.adrift
+    near = [world.residents[node.address] for node in world.closest(newcomer.node, 4, besides=newcomer.node)]
+    assert not any(other.protocol.router.is_new_node(newcomer.node) for other in near)
+
+
+def test_a_few_of_whom_one_is_dead_are_taken_for_whole_once_that_is_known() -> None:
+    """A small network with a dead member is no part of a large one: its nodes do not look for more for ever."""
+    world = World(6)
+    alice, bob, _ = world.network(3)
+    bob.die()
+    dave = world.add()
+    world.finish(dave.protocol.join([alice.address]))
+    assert dave.protocol.upkeep.adrift
+    world.run(limits.BOOTSTRAP_RETRY_MAX_S)
+    assert not dave.protocol.upkeep.adrift

@@ -2,6 +2,9 @@
 
 The refreshing of every level farther away than the closest neighbour, which fills our buckets and makes us known,
 follows in the background: `upkeep`.
+
+A lookup that found fewer than k may have found all there are. It may also have been told of nobody near us but the
+dead: then nobody there knows of us, and nobody will for long, so it is tried again (`Upkeep.adrift`).
 """
 
 from __future__ import annotations
@@ -67,10 +70,15 @@ class Joining:
 
     def _walked(self, nodes: list[Node]) -> None:
         upkeep = self._protocol.upkeep
-        few = len(nodes) < self._protocol.router.ksize
-        upkeep.adrift = not nodes or (few and bool(self._silent))  # a small network, or a small part of a large one
+        few = len(nodes) < self._protocol.router.ksize  # a small network, or a small part of a large one
+        upkeep.adrift = not nodes or (few and (bool(self._silent) or not self._are_all_there_are()))
         upkeep.refresh_levels(nodes)
         self.operation.finish(nodes)
+
+    def _are_all_there_are(self) -> bool:
+        """Return whether the lookup found all the nodes there are: everybody that it was told of answered."""
+        protocol = self._protocol
+        return protocol.survey.holders(protocol.source_node, protocol.now) is not None
 
 
 class _Knock:

@@ -44,6 +44,7 @@ class Lookup:
         self._price = price
         self.nearest = NodeHeap(target, ksize)  # the nodes in consideration
         self.requests = 0
+        self.left_out = False  # whether it was told of nodes that are not to be asked now: they did not answer before
         self.heard_of = {own_id}  # ids in consideration, and those that are out of it
         self._id_at: dict[Address, bytes] = {}  # under which id an address was first told of
         self._more_ids_at: dict[Address, list[bytes]] = {}  # and others, which few addresses have
@@ -150,8 +151,8 @@ class Lookup:
 
     @property
     def thinned(self) -> bool:
-        """Whether fewer than k nodes have answered while others did not."""
-        return len(self._answered) < self.ksize and bool(self._late or self._failed)
+        """Whether fewer than k nodes have answered while others did not, or were left out."""
+        return len(self._answered) < self.ksize and bool(self._late or self._failed or self.left_out)
 
     @property
     def exhausted(self) -> bool:
