@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from kademlia.node import ID_BYTES, Node
-from kademlia.sim import World
+from kademlia.sim import Resident, World
 from kademlia.sim.churn import LAWS, Churn, Exponential, Weibull, law
 from kademlia.sim.walks import observe
 from kademlia.utils import digest
@@ -110,6 +110,32 @@ def test_newcomers_are_taken_in() -> None:
     targets = [Node(world.chance.randbytes(ID_BYTES)) for _ in range(30)]
     walks = [world.finish(observe(world.chance.choice(churn.residents), target)) for target in targets]
     assert sum(walk.exact for walk in walks) >= 29
+
+
+@pytest.mark.slow
+def test_newcomers_that_joined_by_somebody_who_died_at_once_are_no_island() -> None:
+    """One that knows only the dead hides whoever joins by it: then a quarter of all nodes are known to no neighbour."""
+    world = World(4)
+    churn = Churn(world, law("exp:60"), ksize=4)
+    churn.start(world.filled(60, ksize=4))
+    world.run(240)
+    churn.stop()
+    world.run(30)
+    assert not any(resident.protocol.upkeep.adrift for resident in churn.residents)
+    for resident in churn.residents:
+        near = [world.residents[node.address] for node in world.closest(resident.node, 4, besides=resident.node)]
+        assert any(not other.protocol.router.is_new_node(resident.node) for other in near)
+
+
+def test_of_each_newcomer_is_told() -> None:
+    """A scenario gives it the work that the others have."""
+    world = World(5)
+    told: list[Resident] = []
+    churn = Churn(world, law("exp:300"), ksize=8, told=told.append)
+    churn.start(world.network(16, ksize=8, refresh=False))
+    world.run(600)
+    assert len(told) == churn.births > 16
+    assert set(churn.residents) & set(told)
 
 
 def test_values_outlive_their_first_holders() -> None:

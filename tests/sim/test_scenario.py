@@ -177,6 +177,12 @@ def test_with_churn_nodes_come_and_go_and_tables_have_some_that_are_gone() -> No
     assert report.virtual_seconds >= 70
 
 
+def test_whoever_comes_is_as_busy_as_those_who_went() -> None:
+    """Else a network under churn falls silent, while its scenario says how often each node looks something up."""
+    calm = Scenario(nodes=8, k=8, lookups=0, every=0.5, seconds=100)
+    assert simulate(replace(calm, churn="exp:20")).messages > 0.7 * simulate(calm).messages
+
+
 def test_what_is_reported_is_counted_since_the_network_stood() -> None:
     """Joining sends a hundred times what a lookup does; it would hide it."""
     simulation = Simulation(replace(SMALL, nodes=30, start="joined", lookups=0, seconds=0))

@@ -113,6 +113,44 @@ def test_the_dead_are_no_holders() -> None:
     assert walk.found
 
 
+def test_who_dies_during_a_lookup_is_not_missed() -> None:
+    """Nobody could have found it: under Bamboo's stress one closest node in a hundred dies before it is asked."""
+    world = World(9, latency=ONE_WAY_S)
+    residents = world.filled(11)
+    bob = residents[3]
+    walked = observe(residents[0], key_near(bob))
+    world.run(ONE_WAY_S / 2)
+    bob.die()
+    walk = world.finish(walked)
+    assert bob.node.long_id not in walk.asked
+    assert walk.recall == 1.0
+    assert walk.found
+    assert walk.closest_s == pytest.approx(ROUND_TRIP_S)
+
+
+def test_who_lives_all_the_while_is_missed_however_young_it_is() -> None:
+    """Being found at once is what joining is for."""
+    world = World(10, latency=ONE_WAY_S)
+    residents = world.filled(11)
+    newcomer = world.add()
+    walk = look(residents[0], key_near(newcomer))
+    assert walk.recall == pytest.approx(10 / 11)
+    assert not walk.found
+
+
+def test_who_is_born_during_a_lookup_is_not_missed() -> None:
+    """It was not there when the lookup began."""
+    world = World(11, latency=ONE_WAY_S)
+    residents = world.filled(11)
+    target = Node(bytes(20))
+    walked = observe(residents[0], target)
+    world.run(ONE_WAY_S / 2)
+    world.add(bytes(19) + b"\1")
+    walk = world.finish(walked)
+    assert walk.recall == 1.0
+    assert walk.found
+
+
 def test_a_lookup_that_is_watched_is_the_one_that_servers_make() -> None:
     """Watching changes no datagram: the same seed has the same trace with an observer and without."""
 

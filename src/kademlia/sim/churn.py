@@ -7,7 +7,7 @@ later stays for a whole `session`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import gamma, inf, log
 from random import Random
@@ -24,8 +24,12 @@ HOUR_S = 3600.0
 #: Draws of a living node before a newcomer joins by one that is still joining itself: more would hide that all are.
 DRAWS_MAX = 8
 
-#: A newcomer that is alone in the world looks again after so many seconds.
+#: A newcomer that is alone in the world, or adrift, looks again after so many seconds.
 ALONE_S = 1.0
+
+#: One that is still adrift so many seconds after it joined by somebody asks somebody else: there is nothing left to try
+#: for a node whose only address is that of a dead one, and whoever joined by it would be cut off, too.
+ADRIFT_S = 10.0
 
 REJOINS = ("new-id", "same-id")
 
@@ -142,8 +146,9 @@ def law(text: str) -> Exponential | Weibull:
 class Churn:
     """A population in motion: who is there dies when its session ends, and somebody takes its place.
 
-    Newcomers join by a living node drawn at random, by another if nobody answered. Who was killed by somebody else is
-    forgotten, not replaced.
+    Newcomers join by a living node drawn at random, one that is part of the network if there is any at hand; by another
+    if nobody answered, or if that did not make them part of the network. Who was killed by somebody else is forgotten,
+    not replaced.
 
     Args:
         world: Where they live.
@@ -155,6 +160,7 @@ class Churn:
         ksize: The k of newcomers.
         b: The b of newcomers; that of real nodes unless given.
         keep: Residents that never die.
+        told: Called with each newcomer when it comes.
 
     Raises:
         ValueError: `rejoin` is neither of the two.
@@ -175,6 +181,7 @@ class Churn:
         ksize: int = 20,
         b: int | None = None,
         keep: Iterable[Resident] = (),
+        told: Callable[[Resident], object] | None = None,
     ) -> None:
         if rejoin not in REJOINS:
             raise ValueError(f"rejoin is one of {', '.join(REJOINS)}, not {rejoin!r}")
@@ -187,6 +194,7 @@ class Churn:
         self._off: Law | None = off or (Exponential(sessions.mean_s) if self._same_id else None)
         self._ksize = ksize
         self._b = b
+        self._told = told
         self._keep = set(keep)  # only ever asked for membership, as the next one
         self._joining: set[Resident] = set()
         self._place: dict[Resident, int] = {}  # in `residents`
@@ -237,6 +245,8 @@ class Churn:
         self._doom(newcomer, self._sessions.session(self._world.chance))
         self._joining.add(newcomer)
         self._join(newcomer)
+        if self._told is not None:
+            self._told(newcomer)
 
     def _join(self, newcomer: Resident) -> None:
         """Join by somebody else, and again by others until anybody is found."""
@@ -250,11 +260,20 @@ class Churn:
         def joined(nodes: list[Node]) -> None:
             newcomer.reports.clear()
             if nodes:
-                self._joining.discard(newcomer)
+                self._settle(newcomer, self._world.now + ADRIFT_S)
             else:
                 self._world.at(self._world.now, self._join, newcomer)
 
         newcomer.protocol.join([helper.address]).then(joined)
+
+    def _settle(self, newcomer: Resident, until: float) -> None:
+        """Take a newcomer for joined as soon as it is not adrift; if that lasts, let it join by somebody else."""
+        if not newcomer.protocol.upkeep.adrift:
+            self._joining.discard(newcomer)
+        elif self._world.now >= until:
+            self._join(newcomer)
+        else:
+            self._world.at(self._world.now + ALONE_S, self._settle, newcomer, until)
 
     def _somebody_but(self, newcomer: Resident) -> Resident | None:
         """Draw a living node, one that has joined if there is any at hand."""

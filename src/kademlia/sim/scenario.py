@@ -106,8 +106,8 @@ class Scenario:
         start: "filled": all tables are full and true before the clock is read. "joined": each node joined by the
             first, as real ones do (R23). "looked-up": each looked up its own id, and left the rest of joining out.
         latency_aware: Whether lookups ask quick nodes first, as those of real nodes do.
-        every: Virtual seconds between two lookups of each node, from the beginning, besides those that are measured;
-            0 for none.
+        every: Virtual seconds between two lookups of each node, newcomers among them, from the beginning, besides
+            those that are measured; 0 for none.
         latency: How long a datagram takes: "king" (lognormal, fixed for each pair), "king-per-message", "map"
             (places on a map), "constant:SECONDS" one way, or "matrix:FILE" of measured round trips.
         loss: Share of datagrams that never arrive.

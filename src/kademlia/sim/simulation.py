@@ -20,7 +20,7 @@ from kademlia.sim.checks import Checks
 from kademlia.sim.churn import Churn, law
 from kademlia.sim.filled import fill
 from kademlia.sim.health import Health, examine
-from kademlia.sim.links import Links
+from kademlia.sim.links import Links, shares_of
 from kademlia.sim.report import Cost, Report
 from kademlia.sim.resident import Resident
 from kademlia.sim.scenario import NONE, Scenario, latency_model
@@ -183,11 +183,19 @@ class Simulation:
         if scenario.churn != NONE:
             off = None if scenario.off == NONE else law(scenario.off)
             rejoin = cast("Literal['new-id', 'same-id']", scenario.rejoin)
-            self.churn = Churn(world, law(scenario.churn), rejoin=rejoin, off=off, ksize=scenario.k, b=scenario.b)
+            self.churn = Churn(
+                world,
+                law(scenario.churn),
+                rejoin=rejoin,
+                off=off,
+                ksize=scenario.k,
+                b=scenario.b,
+                told=self.workload.keep_busy,
+            )
             self.churn.start(self._residents)
         world.at(world.now + scenario.settle, self.workload.plan)
-        if scenario.every:
-            self.workload.keep_busy(self._residents)
+        for resident in self._residents:
+            self.workload.keep_busy(resident)
         for look in range(LOOKS):
             world.at(world.now + (scenario.settle + scenario.seconds) * look / LOOKS, self._look)
 
@@ -222,14 +230,7 @@ def simulate(scenario: Scenario) -> Report:
 
 
 def _links(scenario: Scenario) -> Links:
-    return Links(
-        scenario.seed,
-        latency_model(scenario.latency)(scenario.seed),
-        loss=scenario.loss,
-        duplication=scenario.duplication,
-        reordering=scenario.reordering,
-        broken_pairs=scenario.broken_pairs,
-    )
+    return Links(scenario.seed, latency_model(scenario.latency)(scenario.seed), **shares_of(scenario))
 
 
 def _node_class(scenario: Scenario) -> type[KademliaProtocol]:

@@ -81,9 +81,9 @@ class Workload:
             self._spread(self._set, now, seconds * SETTING_SHARE)
             self._spread(self._get, now + seconds * SETTING_SHARE, seconds * (1 - SETTING_SHARE))
 
-    def keep_busy(self, residents: list[Resident]) -> None:
-        """Have each of some nodes look up a random id again and again, at times of its own, as long as it lives."""
-        for resident in residents:
+    def keep_busy(self, resident: Resident) -> None:
+        """Have a node look up a random id again and again, at times of its own, as long as it lives, if one is to."""
+        if self._scenario.every:
             self._world.at(self._world.now + self._scenario.every * self._chance.random(), self._look_again, resident)
 
     def _look_again(self, resident: Resident) -> None:

@@ -1,4 +1,8 @@
-"""Bamboo's stress: half of all sessions are shorter than 1.4 minutes (Rhea et al., USENIX 2004)."""
+"""Bamboo's stress: half of all sessions are shorter than 1.4 minutes (Rhea et al., USENIX 2004).
+
+A lookup is to find the closest of the nodes that lived from its beginning to its end, also those that were joining
+(`kademlia.sim.walks`). Whoever asks may still be joining, too, but knows somebody.
+"""
 
 from __future__ import annotations
 
