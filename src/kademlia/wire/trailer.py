@@ -160,10 +160,10 @@ def introduction(datagram: bytes, ephemeral: bool, size: int, told: bytes | None
     """
     more = 0 if told is None else len(_LIFE_ASKED) + len(told)
     missing = max(size - len(datagram) - FRAME_BYTES - 5 - 2 * ephemeral - more, 0)
-    return datagram + (_introduction if not told else _introduction.__wrapped__)(ephemeral, missing, told)
+    return datagram + _introduction(ephemeral, missing, told)
 
 
-@lru_cache(maxsize=256)  # nearly all requests are of two or three sizes
+@lru_cache(maxsize=256)  # nearly all requests are of two or three sizes, and tell no life
 def _introduction(ephemeral: bool, missing: int, told: bytes | None) -> bytes:
     """Return the trailer of a first request, with so many bytes of padding besides the map, its keys and lengths."""
     fields: Trailer = {EPHEMERAL: True} if ephemeral else {}
