@@ -147,6 +147,21 @@ def test_a_table_full_of_the_dead_takes_no_more_probes_than_the_budget() -> None
     assert pings.of.total() <= 600 * limits.PROBES_PER_S
 
 
+def test_a_large_table_is_asked_within_the_longest_silence_too() -> None:
+    """Half a ping a second does not reach 600 contacts in 15 minutes: 5 % of them were dead under IPFS's churn."""
+    world = World(15)
+    alice, *others = world.filled(1000, ksize=20, b=5)
+    quiet(others)
+    alice.protocol.upkeep.stop()
+    contacts = alice.protocol.router.contacts()
+    assert len(contacts) > limits.PROBES_PER_S * limits.PROBE_SILENCE_MAX_S
+    pings = Pings(alice)
+    world.run(3600 + 1.25 * limits.PROBE_SILENCE_MAX_S)
+    heard = [alice.protocol.records.of(node.address).heard_at for node in contacts]
+    assert world.now - min(heard) < 1.25 * limits.PROBE_SILENCE_MAX_S
+    assert pings.of.total() < 1.5 * world.now * len(contacts) / limits.PROBE_SILENCE_MAX_S
+
+
 def test_our_own_link_being_down_does_not_change_the_allowed_silence() -> None:
     """Whoever pulls a cable for a minute learns nothing about the others."""
     world, alice, contacts = alone(7)

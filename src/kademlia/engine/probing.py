@@ -54,7 +54,7 @@ class Probing:
         if now >= self._due_at:
             step_s = self._step_s()
             self._due_at = now + self._jittered(step_s)
-            self._probe(now, max(1, int(step_s * limits.PROBES_PER_S)))
+            self._probe(now, max(1, int(step_s * self._probes_per_s())))
             self._seek_lost(now)
 
     def deadline(self) -> float:
@@ -108,6 +108,9 @@ class Probing:
             node = lost.pop(next(iter(lost)))
             lost[node.id] = node  # to the end
             self._protocol.asking.ping(node, Whoever())  # if it answers, it leaves them by itself
+
+    def _probes_per_s(self) -> float:
+        return max(limits.PROBES_PER_S, len(self._protocol.router) / limits.PROBE_SILENCE_MAX_S)
 
     def _step_s(self) -> float:
         return min(max(self.silence_s / 16, limits.PROBE_STEP_MIN_S), limits.PROBE_STEP_MAX_S)
