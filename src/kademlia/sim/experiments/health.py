@@ -12,7 +12,7 @@ from kademlia.sim.simulation import Simulation
 NODES = 1_000
 #: Virtual hours by b. Tables are in balance after a few times the 15 minutes that a contact may be silent; with b = 5
 #: they are five times as large, and so is the time that a day takes to simulate.
-HOURS = {1: 24, 5: 6}
+HOURS = {1: 24, 5: 9}
 HOUR_S = 3_600.0
 
 #: The first of these many looks at the tables are still of the filled ones.
