@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Any, cast
 
 import pytest
+from tests.compat_2x.test_2x_storage import Of2x
 from tests.hostile.strangers import Stranger, honest, request
 
 from kademlia.engine import limits
@@ -21,26 +21,8 @@ from kademlia.utils import digest
 KEY, OTHER = digest("key"), digest("other")
 
 
-class Cupboard(IStorage):
+class Cupboard(Of2x):
     """A program's own storage: it knows of no lives, deletes nothing, and takes all values for old."""
-
-    def __init__(self) -> None:
-        self.values: dict[bytes, Any] = {}
-
-    def __setitem__(self, key: bytes, value: Any) -> None:
-        self.values[key] = value
-
-    def __getitem__(self, key: bytes) -> Any:
-        return self.values[key]
-
-    def get(self, key: bytes, default: Any = None) -> Any:
-        return self.values.get(key, default)
-
-    def iter_older_than(self, seconds_old: float) -> list[tuple[bytes, Any]]:
-        return list(self.values.items())
-
-    def __iter__(self) -> Iterator[tuple[bytes, Any]]:
-        return iter(list(self.values.items()))
 
 
 class Drawer(Cupboard):

@@ -136,7 +136,7 @@ def test_where_many_die_the_allowed_silence_shrinks_until_few_of_those_asked_are
 
 
 def test_a_table_full_of_the_dead_takes_no_more_probes_than_the_budget() -> None:
-    """Half a ping a second, whatever happens: a node costs its network 75 bytes a second at most."""
+    """Half a ping a second for a table of this size, whatever happens: 75 bytes a second at most."""
     world, alice, _ = alone(6)
     pings = Pings(alice)
     for _ in range(6):

@@ -137,11 +137,12 @@ class Keeping:
 
     def life_of(self, key: bytes) -> Life:
         """Return the life of a value that is kept; one that was put into the storage by others than us is of old."""
-        return self._life(key) if key in self._lives else Life(0, self._protocol.now + limits.LIFE_S)
+        held = self._lives.get(key)
+        return _unpacked(held) if held is not None else Life(0, self._protocol.now + limits.LIFE_S)
 
     def told(self, life: Life) -> bytes:
         """Return what others are told of a life (`wire.life`)."""
-        return wire_life.encode(life.stamp, max(life.ends_at - self._protocol.now, 0.0))
+        return wire_life.encode(life.stamp, life.ends_at - self._protocol.now)
 
     def told_of(self, key: bytes, value: Any) -> bytes | None:
         """Return what others are told of the life of a value if it is kept here, else None."""
@@ -167,15 +168,11 @@ class Keeping:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _life(self, key: bytes) -> Life:
-        life = self._lives[key]
-        return Life(int(life.real), life.imag)
-
     def _of_two(self, value: Any, life: Life | None, kept: Any, held: complex) -> Life | None:
         """Return the life of a value that is to take the place of what is kept, or None if it is not to."""
         if life is None:
             if _same(value, kept):
-                return Life(int(held.real), held.imag)
+                return _unpacked(held)
             life = self.new_life()  # newer than what is held, whosever clock is wrong
             return life if life.stamp > held.real else life._replace(stamp=int(held.real) + 1)
         if life.stamp > held.real:
@@ -198,6 +195,10 @@ class Keeping:
         for key in [key for key in self._lives if self.storage.get(key, None) is None]:
             del self._lives[key]
         self._prune_at = max(2 * len(self._lives), PRUNED_FROM)
+
+
+def _unpacked(held: complex) -> Life:
+    return Life(int(held.real), held.imag)
 
 
 def _same(value: object, other: object) -> bool:
