@@ -5,6 +5,9 @@ All of these raise TypeError for what is of the wrong kind, and ValueError for w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from kademlia.engine import limits
 from kademlia.node import ID_BYTES, Address
 from kademlia.wire import rpcudp
 
@@ -12,17 +15,148 @@ from kademlia.wire import rpcudp
 THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
+#: Where the look into a list or map ends, in bytes that it takes at least, packed: no datagram of UDP holds so many.
+#: A list that holds one list ten times, and so on 16 levels deep, is quick to make, and would be looked at for years.
+LOOKED_AT_BYTES_MAX = 1 << 16
+
+#: How much of a map's key a message shows, in characters.
+KEY_SHOWN_CHARACTERS = 40
+
+_REMEDIES = {
+    "NoneType": "None says that there is no value",
+    "tuple": "it would come back as a list; pass list(...)",
+    "set": "pass a list",
+    "frozenset": "pass a list",
+    "bytearray": "pass bytes(...)",
+    "memoryview": "pass bytes(...)",
+    "datetime": "pass its isoformat() or timestamp()",
+}
+
+
 def check_dht_value_type(value: object) -> bool:
-    """Return whether a value is of a type that can be stored: int, float, bool, str, bytes, and no subclass."""
+    """Return whether a value is an int, float, bool, str or bytes, and no subclass; the same as in 2.x.
+
+    These are what travels from node to node. `Server.set` takes lists and maps of them too (`check_value`).
+    """
     return type(value) in rpcudp.VALUE_TYPES
 
 
 def check_value(value: object) -> None:
-    """Refuse what cannot be stored."""
+    """Refuse what `Server.set` cannot store, and name where in the value it is, as `value["a"][3]`.
+
+    An int, float, bool, str or bytes can be stored; so can a list, and a map with text as keys, of these, of None, and
+    of lists and maps, up to `rpcudp.NESTING_MAX` levels. No subclass of any, since it would come back as what it is
+    not; so a tuple is refused too.
+
+    Raises:
+        TypeError: Something is of another type.
+        ValueError: An int is beyond 64 bits; a list or map holds text that is no UTF-8, holds itself, is nested too
+            deeply, or takes over 64 KiB (what a datagram holds is looked at when it is packed).
+    """
+    if type(value) is list or type(value) is dict:
+        _Look().into(value)
+        return
     if not check_dht_value_type(value):
-        raise TypeError(f"a value is an int, float, bool, str or bytes, not {type(value).__name__}: {value!r:.60}")
-    if type(value) is int and not rpcudp.INT_MIN <= value <= rpcudp.INT_MAX:
-        raise ValueError(f"an int is stored in 64 bits, -2**63 to 2**64-1, and {value} is beyond; store it as text")
+        raise TypeError(
+            f"a value is an int, float, bool, str or bytes, or a list or map of these, "
+            f"not {type(value).__name__}: {value!r:.60}{_remedy(value)}"
+        )
+    if type(value) is int:
+        _check_int(value, "")
+
+
+def _remedy(value: object) -> str:
+    remedy = _REMEDIES.get(type(value).__name__)
+    return f"; {remedy}" if remedy else ""
+
+
+def _check_int(value: int, where: str) -> None:
+    if not rpcudp.INT_MIN <= value <= rpcudp.INT_MAX:
+        digits = f"{value}" if value.bit_length() < 256 else f"one of {value.bit_length()} bits"
+        raise ValueError(
+            f"{where}an int is stored in 64 bits, -2**63 to 2**64-1, and {digits} is beyond; store it as text"
+        )
+
+
+class _Look:
+    """One look into a list or map, which knows where it is."""
+
+    def __init__(self) -> None:
+        self._within: list[object] = []
+        self._path: list[str | int] = []
+        self._room = LOOKED_AT_BYTES_MAX
+
+    def into(self, value: object) -> None:
+        """Look at a part of the value, and at all there is in it."""
+        self._room -= 1 + (len(value) if isinstance(value, (str, bytes)) else 0)
+        if self._room < 0:
+            raise ValueError(
+                f"the value is over {LOOKED_AT_BYTES_MAX} bytes packed, and a datagram holds "
+                f"{rpcudp.REQUEST_BODY_BYTES_MAX}; split it over several keys"
+            )
+        if type(value) is list:
+            self._enter(value)
+            self._at_each(enumerate(value))
+        elif type(value) is dict:
+            self._enter(value)
+            self._at_each((self._checked_key(key), item) for key, item in value.items())
+        else:
+            self._at_leaf(value)
+
+    def _enter(self, value: object) -> None:
+        if any(outer is value for outer in self._within):
+            raise ValueError(f"{self._where()} is {_a(value)} that holds itself, and would have no end")
+        if len(self._within) == rpcudp.NESTING_MAX:
+            raise ValueError(
+                f"{self._where()} is nested over {rpcudp.NESTING_MAX} levels deep; make the value flatter, "
+                "or store its parts under keys of their own"
+            )
+        self._within.append(value)
+
+    def _at_each(self, parts: Iterable[tuple[str | int, object]]) -> None:
+        for place, part in parts:
+            self._path.append(place)
+            self.into(part)
+            self._path.pop()
+        self._within.pop()
+
+    def _checked_key(self, key: object) -> str:
+        if type(key) is not str:
+            raise TypeError(
+                f"{self._where()} has {_a(key)} as a key, {key!r:.60}; a map's keys are text: pass str(...)"
+            )
+        self._check_text(key, "a key of ")
+        self._room -= len(key)
+        return key
+
+    def _at_leaf(self, value: object) -> None:
+        if type(value) is str:
+            self._check_text(value)
+        elif type(value) is int:
+            _check_int(value, f"{self._where()}: " if value.bit_length() > 63 else "")
+        elif value is not None and type(value) not in rpcudp.VALUE_TYPES:
+            raise TypeError(
+                f"{self._where()} is {_a(value)}, and a value holds int, float, bool, str, bytes, None, lists and maps"
+                f": {value!r:.60}{_remedy(value)}"
+            )
+
+    def _check_text(self, text: str, what: str = "") -> None:
+        try:
+            text.encode()
+        except UnicodeEncodeError as fault:
+            raise ValueError(f"{what}{self._where()} is no UTF-8: {fault.reason}, {text!r:.60}") from None
+
+    def _where(self) -> str:
+        return "value" + "".join(f"[{_shown(place)}]" for place in self._path)
+
+
+def _a(value: object) -> str:
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+
+
+def _shown(place: str | int) -> str:
+    return str(place) if isinstance(place, int) else f'"{repr(place[:KEY_SHOWN_CHARACTERS])[1:-1]}"'
 
 
 def check_positive(name: str, value: float) -> None:
@@ -60,3 +194,25 @@ def check_port(port: object) -> None:
         raise TypeError(f"port is a number from 0 to 65535, not {port!r}")
     if not 0 <= port < 65536:
         raise ValueError(f"port is a number from 0 to 65535, not {port}")
+
+
+def check_life(ttl: object) -> float:
+    """Return how many seconds a value is to live: a day for None; refuse what is no such number."""
+    if ttl is None:
+        return limits.LIFE_S
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
+        raise TypeError(f"ttl is a number of seconds, or None for a day, not {ttl!r}")
+    if not limits.LIFE_MIN_S <= ttl <= limits.LIFE_MAX_S:
+        raise ValueError(
+            f"ttl is from {limits.LIFE_MIN_S:.0f} to {limits.LIFE_MAX_S:.0f} seconds (a week), not {ttl!r}; "
+            "this node renews the value until forget(key)"
+        )
+    return float(ttl)
+
+
+def check_quorum(quorum: object, ksize: int) -> None:
+    """Refuse what is no number of holders: there are k."""
+    if isinstance(quorum, bool) or not isinstance(quorum, int):
+        raise TypeError(f"quorum is a number of holders, not {quorum!r}")
+    if not 1 <= quorum <= ksize:
+        raise ValueError(f"quorum is from 1 to {ksize}, the k of this node, not {quorum}")

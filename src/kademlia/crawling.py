@@ -15,6 +15,7 @@ from kademlia.engine.operation import Operation
 from kademlia.node import Node, NodeHeap
 from kademlia.utils import BothSpellings
 from kademlia.wire import life, rpcudp
+from kademlia.wire.packed import TOMBSTONE
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
@@ -241,7 +242,7 @@ class ValueSpiderCrawl(SpiderCrawl):
             self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
             return
-        self.operation.finish(value)
+        self.operation.finish(None if value == TOMBSTONE else value)
         if without := self.nearest_without_value.popleft():
             distance = without.distance_to(self.node)
             nearer = sum(other < distance for other, _ in self.nearest.heap)

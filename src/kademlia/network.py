@@ -8,22 +8,23 @@ Wrong arguments raise in the call itself.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kademlia.arguments import check_dht_value_type, check_id, check_port, check_positive, check_value, checked_address
+from kademlia.arguments import check_dht_value_type, check_id, check_port, check_positive, checked_address
 from kademlia.drivers import choice
 from kademlia.drivers.chance import random_id
-from kademlia.engine.batch import Batch, Item
 from kademlia.engine.operation import Operation, finished, gathered
 from kademlia.engine.outcome import Outcome
+from kademlia.engine.published import Kept
 from kademlia.engine.stats import Stats
 from kademlia.engine.upkeep import RefreshLoop
 from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.storage import ForgetfulStorage, IStorage, check_storage
-from kademlia.utils import BothSpellings, Hideable, digest
+from kademlia.utils import Hideable
+from kademlia.values import Values
 from kademlia.wire import rpcudp
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ ALL_IPV4 = "0.0.0.0"  # noqa: S104  # a node is there to be reached
 SAVE_STATE_S = 600
 
 
-class Server(BothSpellings):
+class Server(Values):
     """A node of the network, as a program sees it.
 
     Args:
@@ -175,6 +176,22 @@ class Server(BothSpellings):
         self._restored = None
         return transport.stopListening() if hasattr(transport, "stopListening") else transport.close()
 
+    def leave(self) -> Any:
+        """Hand the values that this node keeps to their next holders, then `stop`; at most half a minute.
+
+        Returns:
+            What ends with the number of values that somebody took.
+        """
+        protocol = self._ready()
+        left: Operation[int] = Operation()
+
+        def gone(count: int) -> None:
+            self.stop()
+            left.finish(count)
+
+        protocol.leave().then(gone)
+        return protocol.future(left) if left.done else protocol.awaitable(left)
+
     def bootstrap(self, addrs: Iterable[Address]) -> Any:
         """Join the network by some of its nodes; an address that does not answer is named in the log, with the reason.
 
@@ -230,95 +247,7 @@ class Server(BothSpellings):
 
     inetVisibleIP = inet_visible_ip
 
-    # -- values ----------------------------------------------------------------------------------------------------
-
-    def get(self, key: object) -> Any:
-        """Find the value of a key: in the own store, else on the network; ends with None if nobody has it."""
-        return self.get_digest(digest(key))
-
-    def get_digest(self, dkey: bytes) -> Any:
-        """Find a value by the 20-byte SHA-1 of its key."""
-        check_id("a key's digest", dkey)
-        protocol = self._ready()
-        return protocol.awaitable(protocol.fetch(dkey))
-
-    def set(self, key: object, value: Any) -> Any:
-        """Store a value at the k nodes closest to its key.
-
-        Args:
-            key: Anything; bytes are hashed as they are, the rest as text (`kademlia.utils.digest`).
-            value: int, float, bool, str or bytes.
-
-        Returns:
-            What ends with True if at least one other node accepted the value, else False.
-
-        Raises:
-            TypeError: The value is of another type (subclasses do not count).
-            ValueError: It is too large for a datagram (8137 bytes or UTF-8 characters), or an int beyond 64 bits.
-        """
-        return self.set_digest(digest(key), value)
-
-    def set_digest(self, dkey: bytes, value: Any) -> Any:
-        """Store a value under the 20-byte SHA-1 of its key; else as `set`."""
-        check_id("a key's digest", dkey)
-        check_value(value)
-        protocol = self._ready()
-        if not len(protocol.router):
-            self._driver.report(f"no known neighbours: {dkey.hex()} is kept on this node only; bootstrap() first")
-        return protocol.awaitable(protocol.publish(dkey, value))
-
-    def get_many(self, keys: Iterable[Hashable], on_result: Callable[[Any, Any], object] | None = None) -> Any:
-        """Find the values of many keys: neighbouring keys share what they learn of the network.
-
-        It starts at once, with at most 16 keys under way.
-
-        Args:
-            keys: As for `get`, and hashable.
-            on_result: Called with each key and its value as it is found, or None.
-
-        Returns:
-            What ends with a dict of key: value, None where nobody has one. Under asyncio also
-            `async for key, value in server.get_many(keys)`.
-        """
-        protocol = self._ready()
-        targets = [(key, Node(digest(key))) for key in dict.fromkeys(keys)]
-        return self._together([(key, node, partial(protocol.fetch, node.id)) for key, node in targets], on_result)
-
-    def set_many(
-        self,
-        pairs: Mapping[Any, Any] | Iterable[tuple[Hashable, Any]],
-        on_result: Callable[[Any, Any], object] | None = None,
-    ) -> Any:
-        """Store many values, each at the k nodes closest to its key: neighbouring keys share lookups.
-
-        It starts at once, with at most 16 keys under way. On a network of n nodes it takes a few times n / k
-        lookups, not one for each value.
-
-        Args:
-            pairs: A mapping, or (key, value) pairs, of which the last with a key counts; as for `set`.
-            on_result: Called with each key and True or False as it is done.
-
-        Returns:
-            What ends with a dict of key: True if at least one other node accepted the value, else False. Under asyncio
-            also `async for key, stored in server.set_many(pairs)`.
-
-        Raises:
-            TypeError, ValueError: As `set`, for any of the values; then none is stored.
-        """
-        protocol = self._ready()
-        targets = [(key, Node(digest(key)), value) for key, value in dict(pairs).items()]
-        for _, node, value in targets:
-            check_value(value)
-            rpcudp.check_size("store", (self.node.id, node.id, value))
-        if targets and not len(protocol.router):
-            self._driver.report(f"no known neighbours: {len(targets)} values are kept on this node only")
-        return self._together(
-            [(key, node, partial(protocol.publish, node.id, value)) for key, node, value in targets], on_result
-        )
-
-    def _together(self, items: list[Item[Any]], on_result: Callable[[Any, Any], object] | None) -> Any:
-        protocol = self._ready()
-        return protocol.results(Batch(items, protocol.report, on_result))
+    # -- upkeep ----------------------------------------------------------------------------------------------------
 
     def refresh_table(self, interval: float | None = None) -> Any:
         """Look up an id wherever nothing was looked up for an hour, and republish values an hour old (section 2.3).
@@ -340,27 +269,58 @@ class Server(BothSpellings):
 
     # -- state -----------------------------------------------------------------------------------------------------
 
-    def save_state(self, fname: str | os.PathLike[str]) -> None:
-        """Save id, k, alpha and the table to a file, replacing it as a whole; not while no neighbour is known.
+    def save_state(self, fname: str | os.PathLike[str], *, even_alone: bool = False) -> None:
+        """Save id, k, alpha, the table, and what this node published to a file, replacing it as a whole.
+
+        While no neighbour is known the table that the file holds is kept; without a file nothing is written then.
+
+        Args:
+            fname: The file.
+            even_alone: Write it without any neighbour, too: for a node whose id has to last.
 
         Raises:
             OSError: The file cannot be written; an older one is left as it was.
         """
         protocol = self._ready()
-        contacts = protocol.router.contacts()
-        if not contacts:
-            self._driver.report(f"no known neighbours, so {fname} is not written")
-            return
         from kademlia.storage import state  # with logging, a third of the time that importing kademlia would take
 
-        neighbors = self.bootstrappable_neighbors()
-        table = [(node.id, *node.address) for node in contacts]
-        state.save(fname, state.State(self.ksize, self.alpha, self.node.id, neighbors, table))
+        published = [tuple(kept) for kept in protocol.upkeep.published.all()]
+        saved: State | None
+        contacts = [(node.id, *node.address) for node in protocol.router.contacts()]
+        if contacts or even_alone:
+            saved = state.State(self.ksize, self.alpha, self.node.id, self.bootstrappable_neighbors(), contacts)
+        else:
+            saved = self._earlier_state(fname)
+        if saved is None:
+            protocol.report(f"no known neighbours, so {fname} is not written")
+            return
+        left_out = state.save(fname, replace(saved, published=published))
+        if left_out:
+            protocol.report(
+                f"{left_out} published values do not fit into {fname} and end with this run"
+            )
+
+    def _earlier_state(self, fname: str | os.PathLike[str]) -> State | None:
+        """Return what a file says of this node, or None."""
+        from kademlia.storage import state
+
+        try:
+            saved = state.load(fname)
+        except (OSError, ValueError):
+            return None
+        return saved if saved.id == self.node.id else None
 
     saveState = save_state
 
     @classmethod
-    def load_state(cls, fname: str | os.PathLike[str], port: int | None = None, interface: str | None = None) -> Any:
+    def load_state(
+        cls,
+        fname: str | os.PathLike[str],
+        port: int | None = None,
+        interface: str | None = None,
+        *,
+        storage: IStorage | None = None,
+    ) -> Any:
         """Make a server from a saved state, a pickle of an earlier release included; it bootstraps from it.
 
         Args:
@@ -368,6 +328,7 @@ class Server(BothSpellings):
             port: Listen here before the coroutine ends; if None, `listen` is yours to call. Whoever gives one is an
                 asyncio program, as `loadState(fname)` of the documentation has none.
             interface: As in `listen`.
+            storage: As of `Server`: where the values are.
 
         Returns:
             asyncio: a coroutine that ends with the server. Twisted: the server, bootstrapping once it listens.
@@ -378,7 +339,7 @@ class Server(BothSpellings):
         from kademlia.storage import state
 
         saved = state.load(fname)
-        server = cls(saved.ksize, saved.alpha, saved.id)
+        server = cls(saved.ksize, saved.alpha, saved.id, *([storage] if storage is not None else []))
         server._restored = saved
         if port is None and choice.current() == choice.TWISTED:
             server.bootstrap(saved.neighbors)
@@ -436,7 +397,10 @@ class Server(BothSpellings):
         return protocol
 
     def _attach(self, world: str) -> None:
+        earlier = self._protocol
         self._protocol = self._create_protocol()
+        if earlier is not None:
+            self._protocol.restore([], [], earlier.upkeep.published.all())
         self._stopped = False
         if world == choice.TWISTED:
             from kademlia.drivers import tx as driver
@@ -444,7 +408,9 @@ class Server(BothSpellings):
             from kademlia.drivers import aio as driver  # type: ignore[no-redef]
         self._driver = driver.attach(self._protocol)
         if self._restored is not None:
-            self._protocol.restore([Node(*contact) for contact in self._restored.contacts], self._restored.neighbors)
+            contacts = [Node(*contact) for contact in self._restored.contacts]
+            published = [Kept(*kept) for kept in self._restored.published]
+            self._protocol.restore(contacts, self._restored.neighbors, published)
 
     def _ready(self) -> KademliaProtocol:
         if self._protocol is not None and self._is_listening():

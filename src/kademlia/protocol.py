@@ -16,14 +16,17 @@ from kademlia.crawling import NodeSpiderCrawl, Response, ValueSpiderCrawl
 from kademlia.engine import limits, names
 from kademlia.engine.hosted import Hosted
 from kademlia.engine.joining import Joining
+from kademlia.engine.keeping import Life
 from kademlia.engine.machine import Machine
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.publication import Publication
 from kademlia.node import Address, Node, stranger
+from kademlia.searching import FetchResult, Search
 from kademlia.storage import IStorage
 from kademlia.utils import BothSpellings
-from kademlia.wire import rpcudp
+from kademlia.wire import life, rpcudp
+from kademlia.wire.packed import TOMBSTONE
 
 
 class KademliaProtocol(Machine, BothSpellings):
@@ -77,7 +80,8 @@ class KademliaProtocol(Machine, BothSpellings):
     def rpc_find_value(self, sender: Address, nodeid: bytes, key: bytes) -> Any:
         """Answer with {"value": value} if it is kept here, else as `rpc_find_node` (R9)."""
         value = self.keeping.get(key)
-        if type(value) in rpcudp.VALUE_TYPES:
+        asked_for = value != TOMBSTONE or self.keeping.hint == life.QUESTION
+        if type(value) in rpcudp.VALUE_TYPES and asked_for:
             return self.keeping.answer(key, value)
         return self.rpc_find_node(sender, nodeid, key)
 
@@ -220,32 +224,62 @@ class KademliaProtocol(Machine, BothSpellings):
         self.look_at_clock()  # the value's life may be over since the last event
         value = self.keeping.get(key)
         if value is not None or self.stopped:
-            return finished(value)
+            return finished(None if value == TOMBSTONE else value)
         target = Node(key)
-        bucket = self.router.bucket_of(target.long_id)
-        bucket.last_updated = self.now
-        peers = self.contacts.to_ask(target)
-        if len(bucket) >= bucket.ksize:  # there are more nodes than the table has room for
-            peers = peers + self.askable(self.survey.near(target, self.alpha, self.now))
-        crawl = ValueSpiderCrawl(self, target, peers, self.router.ksize, self.alpha)
+        crawl = ValueSpiderCrawl(self, target, self._near(target), self.router.ksize, self.alpha)
         crawl.operation.then(partial(self._searched, crawl))
         return self._begin(crawl.start)
 
-    def publish(self, key: bytes, value: Any, life_s: float = limits.LIFE_S) -> Operation[bool]:
+    def search(self, key: bytes, quorum: int = 1) -> Operation[FetchResult]:
+        """Find the newest value among so many holders of a key, the own node included; see `kademlia.searching`."""
+        self.look_at_clock()
+        target = Node(key)
+        crawl = Search(self, target, self._near(target), self.router.ksize, self.alpha, quorum)
+        return self._begin(crawl.start)
+
+    def publish(self, key: bytes, value: Any, life_s: float = limits.LIFE_S, *, renew: bool = False) -> Operation[bool]:
         """Store a value at the k nodes closest to its key for so long; True if at least one other node accepted it.
+
+        Args:
+            key: 20 bytes.
+            value: Of a type that travels.
+            life_s: Seconds that holders keep it.
+            renew: Publish it again before that ends, until `forget`.
+        """
+        return self.set_out(key, value, life_s, renew=renew).operation
+
+    def set_out(self, key: bytes, value: Any, life_s: float = limits.LIFE_S, *, renew: bool = False) -> Publication:
+        """Begin what `publish` does, and return the `Publication` under way."""
+        rpcudp.check_size("store", (self.source_node.id, key, value))
+        self.look_at_clock()
+        publication = self.publishing(key, value, self.keeping.new_life(life_s, key))
+        if renew:
+            self.upkeep.published.remember(key, value, life_s, publication)
+        else:
+            self.upkeep.published.forget(key)
+        return publication
+
+    def publishing(self, key: bytes, value: Any, life: Life) -> Publication:
+        """Begin to store a value with some life at the nodes closest to its key.
 
         Who they are a lookup finds, unless those of the last minute tell (`engine.survey`).
         """
-        rpcudp.check_size("store", (self.source_node.id, key, value))
-        if self.stopped:
-            return finished(False)
         target = Node(key)
+        publication = Publication(self, target, value, life)
+        if self.stopped:
+            publication.give_up()
+        else:
+            publication.start(self.survey.holders(target, self.now))
+            self.wake()
+        return publication
 
-        def start() -> Operation[bool]:
-            publication = Publication(self, target, value, self.keeping.new_life(life_s))
-            return publication.start(self.survey.holders(target, self.now))
+    def delete(self, key: bytes) -> Publication:
+        """Delete what anybody published under a key before now: nodes of ours honour that until it would have died."""
+        return self.set_out(key, TOMBSTONE, limits.LIFE_MAX_S)
 
-        return self._begin(start)
+    def forget(self, key: bytes) -> bool:
+        """Let a value that this node published die when its life ends; return whether it was one of ours."""
+        return self.upkeep.published.forget(key)
 
     def replicate(self, key: bytes) -> Operation[bool]:
         """Store a value that we keep at the other holders again, with the life that it has.
@@ -253,15 +287,14 @@ class KademliaProtocol(Machine, BothSpellings):
         It takes no lookup if the neighbourhood tells them (R27).
         """
         self.look_at_clock()
-        value = self.keeping.get(key)
-        if value is None:
-            return finished(False)
-        self.keeping.touch(key)
-        target = Node(key)
-        holders = self.contacts.to_ask(target)
-        inside = not holders or self.source_node.distance_to(target) < holders[-1].distance_to(target)
-        publication = Publication(self, target, value, self.keeping.life_of(key))
-        return self._begin(partial(publication.start, holders if inside else None))
+        return self._begin(partial(self.upkeep.replication.of, key))
+
+    def leave(self, seconds: float = limits.LEAVE_S) -> Operation[int]:
+        """Hand the values that this node keeps over to those who will be their holders without it.
+
+        It ends with how many of them took one, after so many seconds at the latest; then stop.
+        """
+        return self._begin(partial(self.upkeep.leaving.start, seconds))
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
@@ -278,6 +311,15 @@ class KademliaProtocol(Machine, BothSpellings):
         operation = start()
         self.wake()
         return operation
+
+    def _near(self, target: Node) -> list[Node]:
+        """Return whom a search for a value begins with."""
+        bucket = self.router.bucket_of(target.long_id)
+        bucket.last_updated = self.now
+        peers = self.contacts.to_ask(target)
+        if len(bucket) >= bucket.ksize:  # there are more nodes than the table has room for
+            peers = peers + self.askable(self.survey.near(target, self.alpha, self.now))
+        return peers
 
     def _looked_up(self, crawl: NodeSpiderCrawl, nodes: list[Node]) -> None:
         if crawl.found_all:

@@ -54,6 +54,16 @@ def test_a_value_has_a_type_and_is_printed_exactly(network_address: str, kind: s
     assert kademlia("get", f"typed-{kind}", bootstrap=network_address).stdout == printed
 
 
+def test_a_list_or_map_is_written_and_printed_as_json(network_address: str) -> None:
+    """One line, whose bytes are there for `jq` and for `kademlia set --type json` to read again."""
+    result = kademlia(
+        "set", "--type", "json", "ada", '{"born":1815,  "fields": ["maths", null]}', bootstrap=network_address
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    result = kademlia("get", "ada", bootstrap=network_address)
+    assert (result.returncode, result.stdout) == (0, b'{"born": 1815, "fields": ["maths", null]}')
+
+
 def test_bytes_can_be_looked_at_in_hexadecimal(network_address: str) -> None:
     kademlia("set", "--type", "bytes", "raw", "00ff", bootstrap=network_address)
     assert kademlia("get", "--hex", "raw", bootstrap=network_address).stdout == b"00ff"
@@ -128,6 +138,21 @@ def test_import_names_the_lines_that_failed_and_stores_the_rest(network_address:
     assert kademlia("get", "last-csv", bootstrap=network_address).stdout == b"3\n4"
 
 
+def test_import_stores_lists_and_maps_and_names_what_no_value_is(network_address: str, tmp_path: Path) -> None:
+    path = tmp_path / "maps.jsonl"
+    large = f'["large", ["{"x" * 9000}"]]'
+    deep = f'["deep", {"[" * 17}{"]" * 17}]'
+    path.write_text(f'["import-map", {{"a": [1, true]}}]\n["none", null]\n{deep}\n["big", [{2**64}]]\n{large}\n')
+    result = kademlia("import", path, bootstrap=network_address)
+    *failed, total = result.stderr.decode().splitlines()
+    assert sorted(line.split(": ", 1)[0] for line in failed) == [f"{path}:{line}" for line in (2, 3, 4, 5)]
+    said = "\n".join(failed)
+    for reason in ("not null", "nested over 16 levels", "value[0]: an int is stored in 64 bits", "9063 bytes packed"):
+        assert reason in said
+    assert total.startswith("kademlia: stored 1 of 5 records in ")
+    assert kademlia("get", "import-map", bootstrap=network_address).stdout == b'{"a": [1, true]}'
+
+
 @pytest.mark.slow
 def test_import_reads_as_it_goes_and_gives_up_when_the_network_is_lost(tmp_path: Path) -> None:
     """Nobody wants to wait for a hundred thousand time-outs."""
@@ -161,6 +186,8 @@ def test_import_reads_as_it_goes_and_gives_up_when_the_network_is_lost(tmp_path:
         (["set", "k", "v", "-b", "nowhere.invalid:8468"], 3, "unknown host: nowhere.invalid"),
         (["set", "k", "-b", "127.0.0.1:1"], 2, "Missing argument 'VALUE'"),
         (["set", "k", "x", "--type", "int", "-b", "127.0.0.1:1"], 2, "'x' is no int; write digits"),
+        (["set", "k", "{a: 1}", "--type", "json", "-b", "127.0.0.1:1"], 2, "'{a: 1}' is no json; write it like"),
+        (["set", "k", "null", "--type", "json", "-b", "127.0.0.1:1"], 2, "'null' is no json; write it like"),
         (["set", "k", "-5", "-b", "127.0.0.1:1"], 2, "No such option: -5"),
         (["get", b"\xff", "-b", "127.0.0.1:1"], 2, r"the key '\udcff' is not UTF-8"),
         (["import", "absent.csv", "-b", "127.0.0.1:1"], 2, "cannot read absent.csv: No such file or directory"),
@@ -206,6 +233,12 @@ def test_a_value_too_large_is_refused_with_its_size(network_address: str) -> Non
     result = kademlia("set", "large", "x" * 9000, bootstrap=network_address)
     assert (result.returncode, result.stdout) == (2, b"")
     assert "8192" in complaint(result)
+
+
+def test_a_list_that_cannot_be_stored_is_refused_with_the_place(network_address: str) -> None:
+    result = kademlia("set", "--type", "json", "large", f'{{"a": [{2**64}]}}', bootstrap=network_address)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert complaint(result).startswith("""cannot store 'large': value["a"][0]: an int is stored in 64 bits""")
 
 
 def test_a_reader_who_has_enough_is_no_fault(network_address: str) -> None:

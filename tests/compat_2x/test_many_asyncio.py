@@ -311,7 +311,7 @@ class Text(str):
 
 
 @pytest.mark.parametrize("place", [0, 20, 39])
-@pytest.mark.parametrize("value", [None, [1], (1,), {"a": 1}, object(), 1j, bytearray(b"v"), Text("v")])
+@pytest.mark.parametrize("value", [None, (1,), {1}, object(), 1j, bytearray(b"v"), Text("v")])
 async def test_a_value_of_another_type_is_refused_at_the_call(servers: list[Server], value: object, place: int) -> None:
     values: dict[str, object] = {f"key {number}": number for number in range(40)}
     values[f"key {place}"] = value

@@ -18,6 +18,7 @@ EXAMPLES = [
     ("kademlia get greeting -b 192.0.2.1:8468", "by a node that you know"),
     ("kademlia get logo > logo.png", "with KADEMLIA_BOOTSTRAP set; the file holds the value and nothing else"),
     ("kademlia get --hex logo", "to look at bytes"),
+    ("kademlia get ada | jq .born", "lists and maps are printed as JSON"),
 ]
 
 
@@ -28,8 +29,8 @@ def get(
 ) -> None:
     """Find the value of a key and print it.
 
-    The value goes to stdout exactly as it was stored, without a line end (a terminal gets one). If nobody has it, the
-    exit code is 1.
+    The value goes to stdout exactly as it was stored, without a line end (a terminal gets one). Lists and maps are one
+    line of JSON; bytes in them become text of hexadecimal digits. If nobody has the key, the exit code is 1.
     """
     value = asyncio.run(find(key, bootstrap))
     if value is None:

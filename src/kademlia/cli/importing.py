@@ -21,7 +21,7 @@ from kademlia.cli.records import Bad, Format, Record
 from kademlia.network import Server
 
 EXAMPLES = [
-    ("kademlia import people.jsonl", 'lines like {"key": "ada", "value": "Lovelace"} or ["ada", "Lovelace"]'),
+    ("kademlia import people.jsonl", 'lines like {"key": "ada", "value": {"born": 1815}} or ["ada", "Lovelace"]'),
     ("kademlia import people.csv", "lines like ada,Lovelace, or any columns with a header that names key and value"),
     ("kademlia import --format csv people.txt --parallel 8", "gently"),
 ]
@@ -46,7 +46,7 @@ def import_(
     """Store all records of a file.
 
     A line that is no record, or whose value cannot be stored, is named on stderr with the reason, and the rest goes
-    on; the exit code is then 1. CSV values are texts; JSON values are texts, numbers, true or false.
+    on; the exit code is then 1. CSV values are texts; JSON values are texts, numbers, true or false, lists and maps.
     """
     with records.opened(path) as file:
         written = records.format_of(path, format)

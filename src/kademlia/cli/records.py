@@ -137,9 +137,9 @@ def _json_record(number: int, line: bytes) -> Record | Bad:
 def _checked(number: int, key: object, value: object) -> Record | Bad:
     if isinstance(key, bool) or not isinstance(key, (str, int)):
         return Bad(number, f"a key is a text or an integer, not {_written(key)}")
-    if not isinstance(value, (str, int, float)):
-        return Bad(number, f"a value is a text, a number, true or false, not {_written(value)}")
-    if not (is_utf8(str(key)) and is_utf8(value)):
+    if not isinstance(value, (str, int, float, list, dict)):
+        return Bad(number, f"a value is a text, a number, true or false, a list or a map, not {_written(value)}")
+    if not (is_utf8(str(key)) and is_utf8(value)):  # in lists and maps JSON has no other; from CSV come texts only
         return Bad(number, "not UTF-8")
     return Record(number, str(key), value)
 

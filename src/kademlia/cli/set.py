@@ -17,6 +17,7 @@ EXAMPLES = [
     ("kademlia set --type int answer 42", "a number, with KADEMLIA_BOOTSTRAP set"),
     ("kademlia set --type int -- depth -11034", "-- before what begins with a minus"),
     ("kademlia set --type bytes logo 89504e47", "bytes, in hexadecimal"),
+    ("""kademlia set --type json ada '{"born": 1815, "fields": ["mathematics"]}'""", "a map; in it a list"),
 ]
 
 
@@ -25,12 +26,16 @@ def set_(
     value: Annotated[str, typer.Argument(metavar="VALUE", help="The value, a text unless --type says otherwise.")],
     bootstrap: Bootstrap = None,
     kind: Annotated[
-        values.Kind, typer.Option("--type", "-t", help="What the value is; bytes are written in hexadecimal.")
+        values.Kind,
+        typer.Option(
+            "--type", "-t", help="What the value is; bytes are written in hexadecimal, lists and maps in JSON."
+        ),
     ] = values.Kind.text,
 ) -> None:
     """Store a value under a key.
 
     The value goes to the nodes closest to the key, which keep it for a week. Up to about 8 kB fit into one value.
+    Releases before 3.0 read a list or map as bytes.
     """
     asyncio.run(store(key, values.parse(value, kind), bootstrap))
 

@@ -22,6 +22,8 @@ GROUPS = {
         "in_flight": "requests of ours under way",
         "queued": "requests of ours waiting for their turn",
         "holding": "held until strangers prove their address",
+        "values": "values kept",
+        "published": "values of ours that are kept alive",
         "link_down": "whether our own link seems to be down",
     },
     "datagrams": {
@@ -49,6 +51,10 @@ GROUPS = {
         "unknown_methods": "requests for what we do not have",
         "unmatched": "answers to nothing we asked",
         "wrong_replies": "answers of the wrong shape",
+    },
+    "room": {
+        "refused": "values refused: there was no room",
+        "evicted": "values dropped to make room",
     },
     "faults": {
         "rpc_errors": "exceptions in a program's own rpc_* methods",

@@ -225,6 +225,10 @@ class AsyncioDriver(Driver):
             return False
         return True
 
+    def _call_from_thread(self, function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the program has ended
+            self.loop.call_soon_threadsafe(function)
+
     def _call_later(self, seconds: float, function: Any) -> Timer:
         return self.loop.call_later(seconds, function)
 

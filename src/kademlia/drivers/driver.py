@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kademlia.drivers.chance import random_bytes
 from kademlia.engine.batch import Batch
@@ -14,6 +15,9 @@ from kademlia.engine.operation import Operation
 from kademlia.node import Address
 from kademlia.protocol import KademliaProtocol
 from kademlia.wire import rpcudp
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 #: Receive buffer asked for, in bytes: a burst of answers to 512 requests, each of 8 kB, fits. Linux gives
 #: net.core.rmem_max at most.
@@ -56,6 +60,8 @@ class Driver(ABC):
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self._clock_timer: Timer | None = None
+        self._worker: ThreadPoolExecutor | None = None
+        self._work: tuple[Future[Any], Operation[Any]] | None = None
         protocol.host = self
 
     # -- each loop its own -----------------------------------------------------------------------------------------
@@ -79,6 +85,10 @@ class Driver(ABC):
     @abstractmethod
     def resolve(self, name: str) -> Operation[str | None]:
         """See `engine.host.Host`."""
+
+    @abstractmethod
+    def _call_from_thread(self, function: Callable[[], None]) -> None:
+        """Have a function called on the loop; to be called on another thread."""
 
     @abstractmethod
     def _write(self, datagram: bytes, address: Address) -> bool:
@@ -112,6 +122,18 @@ class Driver(ABC):
         """Tell the operator."""
         self.log.warning("%s", message)
 
+    def work(self, function: Callable[[], Any]) -> Operation[Any]:
+        """Call a function on the only other thread; the operation ends on the loop, with what it returned."""
+        if self._worker is None:
+            from concurrent.futures import ThreadPoolExecutor  # most nodes have no disk to wait for
+
+            self._worker = ThreadPoolExecutor(1, "kademlia-disk")
+        operation: Operation[Any] = Operation()
+        done = self._worker.submit(function)
+        self._work = done, operation
+        done.add_done_callback(lambda done: self._call_from_thread(lambda: operation.finish(done.result())))
+        return operation
+
     def reaches(self, ip: str) -> bool:
         """Return whether our socket can send to addresses of this one's family."""
         return ("6" if ":" in ip else "4") in self._families
@@ -137,7 +159,17 @@ class Driver(ABC):
             if timer is not None:
                 timer.cancel()
         self._timer = self._clock_timer = None
+        self._end_work()
         self.protocol.stop()
+
+    def _end_work(self) -> None:
+        """Wait for what is being written: it is a matter of milliseconds, and the last time."""
+        worker, work = self._worker, self._work
+        self._worker = self._work = None
+        if worker is not None:
+            worker.shutdown(wait=True)
+        if work is not None:
+            work[1].finish(work[0].result())
 
     def received(self, data: bytes, address: Any, now: float) -> None:
         """Hand one datagram to the engine and send its answer."""

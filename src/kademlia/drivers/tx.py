@@ -133,6 +133,9 @@ class TwistedDriver(Driver):
             return False
         return True
 
+    def _call_from_thread(self, function: Callable[[], None]) -> None:
+        self._reactor.callFromThread(function)
+
     def _call_later(self, seconds: float, function: Any) -> Timer:
         timer: Timer = self._reactor.callLater(seconds, function)
         return timer

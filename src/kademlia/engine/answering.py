@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from kademlia.engine.held import Held
 from kademlia.engine.records import Record
 from kademlia.engine.rpcs import FINDING, Rpc, rpcs_of
-from kademlia.storage import ForgetfulStorage
 from kademlia.wire import rpcudp, trailer
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ class Answering:
         self._keeping = protocol.keeping
         kind: Any = type(protocol)
         self._rpcs = rpcs_of(kind, base)
-        self._storage_is_ours = type(protocol.storage) is ForgetfulStorage
+        self._saving = protocol.saving
+        self._storage_is_ours = protocol.keeping.storage_is_ours and not self._saving.always
 
     def names_of_ours(self) -> list[str]:
         """Return the RPCs that no code of a program's own takes part in."""
@@ -60,6 +60,7 @@ class Answering:
         if claimed == self._protocol.source_node.id:
             self._from_ourselves(data)
             return None
+        record.ours = record.ours or hints is not None
         told = hints.pop(trailer.LIFE, None) if hints else None
         if told is not None and trailer.life_alone(data) is not None:
             hints = None  # it is no introduction
@@ -161,6 +162,8 @@ class Answering:
             return None
         host = self._protocol.host
         operation = host.operation(result) if host is not None else None
+        if result is True and method.__name__ == "rpc_store" and self._saving.always:
+            operation = self._saving.saved()
         if operation is None:
             return self._program_answered(method, message_id, result, record, hints)
 

@@ -11,6 +11,7 @@ from kademlia.engine.records import NEVER, Record
 from kademlia.engine.rpcs import FINDING, overrides
 from kademlia.node import ID_BYTES, Address, Node, stranger
 from kademlia.wire import rpcudp, trailer
+from kademlia.wire.packed import TOMBSTONE
 
 if TYPE_CHECKING:
     from kademlia.crawling import SpiderCrawl
@@ -52,10 +53,13 @@ class Asking:
     ) -> None:
         """Send store to a node, with the life of the value, by the program's own `call_store` if it overrides it.
 
-        `body` is that of `store_body`, for a value that goes to several nodes.
+        `body` is that of `store_body`, for a value that goes to several nodes. A deletion goes to nodes of ours only:
+        others would keep it as a value.
         """
         asker = asker or Whoever()
-        if self._by_program["call_store"]:
+        if value == TOMBSTONE and not self._protocol.records.of(node.address).ours:
+            asker.settled(node, False, None)
+        elif self._by_program["call_store"]:
             self._let_program_ask(self._protocol.call_store(node, key, value), node, asker)
         else:
             told = self._protocol.keeping.told(life)
@@ -176,8 +180,10 @@ class Asking:
         told_id = result if call.method == "ping" else hints.get(trailer.NODE_ID) if hints else None
         if told_id is not None and (not rpcudp.is_id(told_id) or told_id == protocol.source_node.id):
             told_id = None
-        if hints and hints.get(trailer.EPHEMERAL) and record.bucket is None:
-            record.ephemeral = True
+        if hints is not None:
+            record.ours = True
+            if hints.get(trailer.EPHEMERAL) and record.bucket is None:
+                record.ephemeral = True
         asked = call.node if len(call.node.id) == ID_BYTES else None
         if record.proved_at == NEVER and self._padded_places < limits.FULLY_PADDED_MAX:
             self._padded_places += 1

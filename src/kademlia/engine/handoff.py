@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from kademlia.engine import limits
 from kademlia.engine.operation import Operation, finished
 from kademlia.engine.records import FOREVER, NEVER
-from kademlia.node import Node
-from kademlia.storage import ForgetfulStorage
+from kademlia.node import ID_BYTES, Node
+from kademlia.tree import ID_BITS, level
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
@@ -32,9 +32,7 @@ class Handoff:
 
     def to(self, newcomer: Node) -> Operation[Results]:
         """Start to hand over; the operation ends with how each store went, as (answered, answer)."""
-        storage = self._protocol.storage
-        empty = type(storage) is ForgetfulStorage and not storage.data
-        if empty or len(self.newcomers) >= limits.HANDOFF_NEWCOMERS_MAX:
+        if self._protocol.keeping.is_empty or len(self.newcomers) >= limits.HANDOFF_NEWCOMERS_MAX:
             return finished([])
         transfer = _Transfer(self._protocol, newcomer)
         self.newcomers.append(transfer)
@@ -62,7 +60,7 @@ class _Transfer:
         self.operation: Operation[Results] = Operation()
         self._protocol = protocol
         self._newcomer = newcomer
-        self._pairs: Iterator[tuple[bytes, object]] | None = None
+        self._keys: Iterator[bytes] | None = None
         self._levels_of_others: set[int] = set()
         self._walked = False
         self._in_flight = 0
@@ -74,26 +72,25 @@ class _Transfer:
     def step(self) -> bool:
         """Look at some pairs; return whether all have been looked at."""
         protocol = self._protocol
-        if self._pairs is None:
-            self._pairs = protocol.keeping.pairs()
+        if self._keys is None:
             self._levels_of_others = self._levels()
+            self._keys = protocol.keeping.shelf.within(self._ranges())
         own = protocol.source_node.long_id
         sent = 0
         for _ in range(limits.HANDOFF_KEYS_PER_STEP):
             if sent == limits.HANDOFF_STORES_PER_STEP or not self.may_step():
                 break
-            pair = next(self._pairs, None)
-            if pair is None:
+            key = next(self._keys, None)
+            if key is None:
                 self._walked = True
                 self._maybe_end()
                 break
-            if (int.from_bytes(pair[0], "big") ^ own).bit_length() in self._levels_of_others:
+            if (int.from_bytes(key, "big") ^ own).bit_length() in self._levels_of_others:
                 continue
-            if self._is_due(Node(pair[0])) and (value := protocol.keeping.get(pair[0])) is not None:
+            if self._is_due(Node(key)) and (held := protocol.keeping.held(key)) is not None:
                 sent += 1
                 self._in_flight += 1
-                life = protocol.keeping.life_of(pair[0])  # of this value; the pair's may be an older one
-                protocol.asking.store(self._newcomer, pair[0], value, life, self)
+                protocol.asking.store(self._newcomer, key, *held, self)
         return self._walked
 
     def _levels(self) -> set[int]:
@@ -104,6 +101,16 @@ class _Transfer:
         own, failing, newcomer = self._protocol.source_node.long_id, self._protocol.contacts.failing, self._newcomer.id
         others = (node for node in self._protocol.router.contacts() if node.id != newcomer and node.id not in failing)
         return {(node.long_id ^ own).bit_length() for node in others}
+
+    def _ranges(self) -> list[tuple[bytes, bytes]]:
+        """Return the ranges of keys in all other levels: near us, up to the first contact, and where nobody is."""
+        own = self._protocol.source_node.long_id
+        first = min(self._levels_of_others, default=ID_BITS + 1)
+        nearest = own >> (first - 1) << (first - 1)
+        bounds = [(nearest, nearest + (1 << (first - 1)) - 1)]
+        empty = (bits for bits in range(first + 1, ID_BITS + 1) if bits not in self._levels_of_others)
+        bounds += [level(own, ID_BITS - bits) for bits in empty]
+        return [(low.to_bytes(ID_BYTES, "big"), high.to_bytes(ID_BYTES, "big")) for low, high in bounds]
 
     def _is_due(self, key: Node) -> bool:
         protocol = self._protocol

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from kademlia.engine.batch import Batch
@@ -40,6 +41,12 @@ class Host(Protocol):
 
     def reaches(self, ip: str) -> bool:
         """Return whether our socket can send to addresses of this one's family."""
+
+    def work(self, function: Callable[[], Any]) -> Operation[Any]:
+        """Call a function that may wait for a disk, and never raises, where it holds up nobody.
+
+        One such function runs at a time; the operation ends with what it returned.
+        """
 
     def wake(self) -> None:
         """Send what lies in the outbox and look at the next deadline."""

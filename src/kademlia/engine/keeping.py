@@ -2,12 +2,11 @@
 
 A life is given by whoever publishes: a time stamp by that node's wall clock, and an end. Both go with the value from
 holder to holder (`wire.life`), so that no replication makes a life longer, and nothing older replaces what is newer: in
-the published releases values live for ever, and a holder that missed an update brings the old value back.
+the published releases values live for ever, and a holder that missed an update brings the old value back. The stamp
+tells when the value was set; its publisher renews it with the same stamp and a later end.
 
-A storage is its owner's and knows values only. Lives are kept beside it: in its own dict `lives` if it has one, as
-`ForgetfulStorage`, so that they stay with the values.
-
-Those releases send no stamp. What they store is an update made now, unless it is what is kept here already.
+Those releases send no stamp. What they store is an update made now, unless it is what is kept here already, or was kept
+here and is no longer (`engine.bygone`).
 """
 
 from __future__ import annotations
@@ -17,16 +16,17 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kademlia.engine import limits
-from kademlia.storage import pairs, pairs_older_than
+from kademlia.engine.bygone import Bygone
+from kademlia.engine.room import Room
+from kademlia.storage.beside import shelf_of
+from kademlia.storage.shelf import Shelf
 from kademlia.wire import life as wire_life
 from kademlia.wire import rpcudp
+from kademlia.wire.packed import TOMBSTONE
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
     from kademlia.storage import IStorage
-
-#: Lives are looked through for those whose value is gone when there are twice as many as the last time, but not sooner.
-PRUNED_FROM = 1024
 
 #: Whose request is in hand, and what its trailer says of a life. A program's own coroutine that answers it goes on
 #: later; tasks and coroutines of both worlds keep the context in which they began.
@@ -41,19 +41,39 @@ class Life(NamedTuple):
 
 
 class Keeping:
-    """The own store of one node."""
+    """The own store of one node.
+
+    Attributes:
+        shelf: The storage, as the engine uses it.
+        bygone: The values that are no longer.
+    """
+
+    shelf: Shelf
 
     def __init__(self, protocol: KademliaProtocol, storage: IStorage) -> None:
+        self.bygone = Bygone()
         self._protocol = protocol
-        self._prune_at = PRUNED_FROM
+        self._counts = protocol.counts
+        self._room = Room(protocol.source_node.id)
         self._last_stamp = 0
         self.use(storage)
 
     def use(self, storage: IStorage) -> None:
         """Keep values there from now on."""
         self.storage = storage
-        lives = getattr(storage, "lives", None)
-        self._lives: dict[bytes, complex] = lives if isinstance(lives, dict) else {}
+        self.shelf = shelf_of(storage)
+        self._read = self.shelf.read
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept; a program's own storage may always hold something."""
+        return self.storage_is_ours and not self.shelf.records
+
+    @property
+    def storage_is_ours(self) -> bool:
+        """Whether no code of a program's own takes part in reading and writing values."""
+        shelf: object = self.shelf
+        return shelf is self.storage
 
     @property
     def hint(self) -> bytes | None:
@@ -66,38 +86,54 @@ class Keeping:
         _hint.set((self, told) if told is not None else (None, None))
 
     def get(self, key: bytes) -> Any:
-        """Return a value that is alive, or None."""
-        value = self.storage.get(key, None)
-        if value is not None:
-            life = self._lives.get(key)
-            if life is not None and life.imag <= self._protocol.now:
-                self._drop(key)
-                return None
+        """Return a value that is alive, or None; if it was deleted `wire.packed.TOMBSTONE`."""
+        held = self._read(key)
+        if held is None:
+            return None
+        value, life = held
+        if life is not None and life.imag <= self._protocol.now:
+            self._end(key, value)
+            return None
         return value
 
+    def held(self, key: bytes) -> tuple[Any, Life] | None:
+        """Return a value that is alive with its life, or None; the value is as of `get`."""
+        held = self._read(key)
+        if held is None:
+            return None
+        value, life = held
+        if life is None:
+            return value, Life(0, self._protocol.now + limits.LIFE_S)
+        if life.imag <= self._protocol.now:
+            self._end(key, value)
+            return None
+        return value, Life(int(life.real), life.imag)
+
     def put(self, key: bytes, value: Any, life: Life | None = None) -> bool:
-        """Keep a value, unless something newer is kept or its life is over; return whether it is kept now.
+        """Keep a value, unless something newer is kept, its life is over or there is no room for it.
 
         Args:
             key: 20 bytes.
             value: Of a storable type.
             life: What its sender told of it; None if that was nothing.
+
+        Returns:
+            Whether it is kept now, or was and is over (of a sender that tells no stamps).
         """
         now = self._protocol.now
-        held = self._lives.get(key)
-        kept = self.storage.get(key, None) if held is not None and held.imag > now else None
-        if held is not None and kept is not None:
-            life = self._of_two(value, life, kept, held)
-            if life is None:
-                return False
-        elif life is None:
-            life = self.new_life()
-        if life.ends_at <= now:
+        held = self.held(key)
+        kept = held[0] if held is not None else None
+        if life is None:
+            if value == TOMBSTONE or (not _same(value, kept) and self.bygone.has(key, value, now)):
+                return bool(value != TOMBSTONE)
+            life = self._stamped_now(value, held)
+        elif held is not None:
+            life = _later(value, life, *held)
+        if life is None or life.ends_at <= now or not self._has_room(key, value, kept):
             return False
-        self.storage[key] = value
-        self._lives[key] = complex(life.stamp, life.ends_at)  # 84 bytes in a dict; a Life takes 156
-        if len(self._lives) >= self._prune_at:
-            self._prune()
+        if kept is not None and not _same(kept, value):
+            self._leave_behind(key, kept)
+        self.shelf.write(key, value, complex(life.stamp, life.ends_at))
         return True
 
     def answer(self, key: bytes, value: Any, *, with_life: bool = False) -> dict[str, Any]:
@@ -106,59 +142,68 @@ class Keeping:
             return {"value": value, wire_life.NAME: self.told(self.life_of(key))}
         return {"value": value}
 
-    def touch(self, key: bytes) -> None:
-        """Make a value as young as the copies that are sent out now: its next turn is in an hour (R26)."""
-        life = self._lives.get(key)
-        self.storage[key] = self.storage[key]
-        if life is not None:
-            self._lives[key] = life
-
     def due(self, seconds_old: float) -> Iterator[bytes]:
         """Yield the keys of what was neither stored nor touched for so many seconds, the oldest first."""
-        return (key for key, _ in pairs_older_than(self.storage, seconds_old))
+        return self.shelf.older_than(seconds_old)
 
-    def pairs(self) -> Iterator[tuple[bytes, Any]]:
-        """Yield all keys with their values; of some the life may be over."""
-        return pairs(self.storage)
+    def is_due(self, key: bytes, seconds_old: float) -> bool:
+        """Return whether that is still so, as far as the storage tells it."""
+        age = self.shelf.age(key)
+        return age is None or age >= seconds_old
+
+    def touch(self, key: bytes) -> None:
+        """Make a value as young as the copies that are sent out now: its next turn is in an hour (R26)."""
+        self.shelf.touch(key)
 
     # -- lives -----------------------------------------------------------------------------------------------------
 
-    def new_life(self, seconds: float = limits.LIFE_S) -> Life:
+    def new_life(self, seconds: float = limits.LIFE_S, key: bytes | None = None) -> Life:
         """Return the life of what is published now; of two the later has the later stamp.
 
+        Args:
+            seconds: How long it is to be kept.
+            key: Of what; it is newer than what is kept here of it, whosever clock is wrong.
+
         Raises:
-            ValueError: The seconds are not above 0, or no number.
+            ValueError: The seconds are not from `LIFE_MIN_S` to `LIFE_MAX_S`, or no number.
         """
-        if not seconds > 0:
-            raise ValueError(f"a value is kept for a number of seconds above 0, not {seconds!r}")
+        if not limits.LIFE_MIN_S <= seconds <= limits.LIFE_MAX_S:
+            raise ValueError(
+                f"a value lives for {limits.LIFE_MIN_S:.0f} to {limits.LIFE_MAX_S:.0f} seconds (a week), not "
+                f"{seconds!r}; its publisher renews it for as long as it likes"
+            )
         protocol = self._protocol
-        self._last_stamp = max(self._wall_ms(), self._last_stamp + 1)
-        return Life(self._last_stamp, protocol.now + min(seconds, limits.LIFE_S))
+        held = self.held(key) if key is not None else None
+        after = max(self._last_stamp, held[1].stamp if held is not None else 0)
+        self._last_stamp = max(self._wall_ms(), after + 1)
+        return Life(self._last_stamp, protocol.now + seconds)
 
     def life_of(self, key: bytes) -> Life:
         """Return the life of a value that is kept; one that was put into the storage by others than us is of old."""
-        held = self._lives.get(key)
-        return _unpacked(held) if held is not None else Life(0, self._protocol.now + limits.LIFE_S)
+        held = self._read(key)
+        life = held[1] if held is not None else None
+        return Life(int(life.real), life.imag) if life is not None else Life(0, self._protocol.now + limits.LIFE_S)
 
     def told(self, life: Life) -> bytes:
         """Return what others are told of a life (`wire.life`)."""
-        return wire_life.encode(life.stamp, life.ends_at - self._protocol.now)
+        age = (self._wall_ms() - life.stamp) / 1000
+        return wire_life.encode(life.stamp, age, life.ends_at - self._protocol.now)
 
     def told_of(self, key: bytes, value: Any) -> bytes | None:
         """Return what others are told of the life of a value if it is kept here, else None."""
-        kept = self.get(key)
-        return self.told(self.life_of(key)) if kept is not None and _same(kept, value) else None
+        held = self.held(key)
+        return self.told(held[1]) if held is not None and _same(held[0], value) else None
 
     def believed(self, told: bytes | None) -> Life | None:
         """Return the life that others told of, within our bounds; None if they told none."""
         read = wire_life.decode(told)
         if read is None:
             return None
-        stamp, seconds_left = read
+        stamp, age, seconds_left = read
         wall = self._wall_ms()
         if stamp > wall + limits.STAMP_AHEAD_S * 1000:
-            stamp = wall
-        return Life(stamp, self._protocol.now + min(seconds_left, limits.LIFE_S))
+            stamp = max(wall - age * 1000, 1)
+        return Life(stamp, self._protocol.now + min(seconds_left, limits.LIFE_MAX_S))
 
     def cached(self, told: bytes | None, nearer: int) -> Life:
         """Return the life of a copy on the way: half of what is left for every k nodes that are nearer (R20, R21)."""
@@ -168,37 +213,48 @@ class Keeping:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _of_two(self, value: Any, life: Life | None, kept: Any, held: complex) -> Life | None:
-        """Return the life of a value that is to take the place of what is kept, or None if it is not to."""
-        if life is None:
-            if _same(value, kept):
-                return _unpacked(held)
-            life = self.new_life()  # newer than what is held, whosever clock is wrong
-            return life if life.stamp > held.real else life._replace(stamp=int(held.real) + 1)
-        if life.stamp > held.real:
+    def _stamped_now(self, value: Any, held: tuple[Any, Life] | None) -> Life:
+        """Return the life of what came without one: of an update made now, or of what is kept already."""
+        if held is None:
+            return self.new_life()
+        kept, life = held
+        if _same(value, kept):
             return life
-        if life.stamp == held.real and _prevails(value, kept):
-            return life._replace(ends_at=held.imag)
-        return None
+        update = self.new_life()  # newer than what is held, whosever clock is wrong
+        return update if update.stamp > life.stamp else update._replace(stamp=life.stamp + 1)
+
+    def _has_room(self, key: bytes, value: Any, kept: Any) -> bool:
+        """Make room for a value if there is none; return whether there is."""
+        while not self.shelf.has_room_for(value, kept):
+            giving_way = self._room.giving_way(self.shelf, key, self._protocol.now)
+            if not giving_way:
+                self._counts.refused += 1
+                return False
+            self._counts.evicted += len(giving_way)
+            for other in giving_way:
+                self.shelf.drop(other)
+        return True
+
+    def _end(self, key: bytes, value: Any) -> None:
+        """Drop what is dead, and remember it."""
+        self._leave_behind(key, value)
+        self.shelf.drop(key)
+
+    def _leave_behind(self, key: bytes, value: Any) -> None:
+        if value != TOMBSTONE:
+            self.bygone.add(key, value, self._protocol.now)
 
     def _wall_ms(self) -> int:
         return int((self._protocol.now + self._protocol.wall_offset) * 1000)
 
-    def _drop(self, key: bytes) -> None:
-        """Drop what is dead; a storage that cannot delete goes on having it, and it stays dead."""
-        storage: Any = self.storage
-        if hasattr(storage, "__delitem__"):
-            del storage[key]
-            self._lives.pop(key, None)
 
-    def _prune(self) -> None:
-        for key in [key for key in self._lives if self.storage.get(key, None) is None]:
-            del self._lives[key]
-        self._prune_at = max(2 * len(self._lives), PRUNED_FROM)
-
-
-def _unpacked(held: complex) -> Life:
-    return Life(int(held.real), held.imag)
+def _later(value: object, life: Life, kept: object, held: Life) -> Life | None:
+    """Return the life of a value that is to take the place of what is kept, or None if it is not to."""
+    if life.stamp > held.stamp:
+        return life
+    if life.stamp < held.stamp or not _prevails(value, kept):
+        return None
+    return life if life.ends_at > held.ends_at + limits.RENEWED_BY_S else held
 
 
 def _same(value: object, other: object) -> bool:

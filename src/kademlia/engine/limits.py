@@ -120,12 +120,64 @@ LOST_ASKED_EVERY_S = 60.0
 
 # -- values ---------------------------------------------------------------------------------------------------------
 
-#: So long a value lives after it was published, unless its publisher says less: as long as in the published releases,
-#: where every replication begins that time anew.
-LIFE_S = 604_800.0
+#: So long a value lives after it was published, unless its publisher says otherwise (section 2.5; R18).
+LIFE_S = 86_400.0
+
+#: The longest life, a week: whose publisher is there renews it; it is what `ForgetfulStorage` keeps, too.
+LIFE_MAX_S = 604_800.0
+
+#: The shortest life that a publisher may give: lives are told in whole seconds.
+LIFE_MIN_S = 1.0
 
 #: A publisher's clock may be so much fast; stamps farther ahead count as now, or nobody could replace their values.
 STAMP_AHEAD_S = 300.0
+
+#: Of one stamp, an end that is so much later is a renewal by the publisher; less may be due to slow datagrams.
+RENEWED_BY_S = 60.0
+
+#: A value that was superseded, deleted, or died is remembered for so long after it was last met: nodes of the published
+#: releases store what they have once an hour.
+BYGONE_S = 86_400.0
+
+#: Such values of one key; the latest are those that come back.
+BYGONE_PER_KEY = 4
+
+#: Keys of such values, at about 400 bytes each: 26 MB.
+BYGONE_KEYS_MAX = 65_536
+
+#: Values that are chosen together to give way on a full shelf: looking for them takes a millisecond or two.
+GIVE_WAY_MAX = 64
+
+#: Values that a node publishes again by itself, at about 300 bytes each besides the values; what exceeds it lives once.
+PUBLISHED_MAX = 100_000
+
+#: The share of its life after which a value is renewed by its publisher, jittered by a tenth: two renewals may fail.
+RENEW_AFTER = 0.7
+RENEW_JITTER = 0.1
+
+#: A publication that nobody took is tried again after this, doubling up to the last.
+PUBLISH_RETRY_MIN_S = 30.0
+PUBLISH_RETRY_MAX_S = 1800.0
+
+#: After a restart what was published is published again within this time, spread: a thousand nodes restart together.
+RESUME_SPREAD_S = 1800.0
+
+#: Values that a node publishes again or replicates, a second: with k = 20 it sends 400 datagrams, of 150 bytes mostly.
+#: Of a million records it replicates one in k each hour, 14 a second.
+VALUES_PER_S = 20.0
+
+#: Of these under way at once: with k requests each a tenth of the places for requests in flight.
+VALUES_AT_ONCE = 3
+
+#: If nobody answers any more, values wait for this long, doubling up to the last.
+VALUES_PAUSE_MIN_S = 1.0
+VALUES_PAUSE_MAX_S = 300.0
+
+#: A node that leaves hands over for so long at the most, in seconds: 512 requests in flight do 100,000 values in it.
+LEAVE_S = 30.0
+
+#: Values on their way from a node that leaves: half of the places for requests in flight.
+LEAVE_STORES_IN_FLIGHT_MAX = REQUESTS_IN_FLIGHT_MAX // 2
 
 # -- lookups -------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ simulation is true of the shipped code.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from kademlia.engine import limits
@@ -21,8 +22,10 @@ from kademlia.engine.hosted import Hosted
 from kademlia.engine.keeping import Keeping
 from kademlia.engine.probing import Probing
 from kademlia.engine.proximity import Proximity
+from kademlia.engine.published import Kept
 from kademlia.engine.records import FOREVER, Records
 from kademlia.engine.rpcs import overrides
+from kademlia.engine.saving import Saving
 from kademlia.engine.stats import Counts, Stats
 from kademlia.engine.straight import Straight
 from kademlia.engine.survey import Survey
@@ -61,6 +64,7 @@ class Machine(Hosted):
         self.chance = Chance()
         self.records = Records()
         self.keeping = Keeping(whole, storage)
+        self.saving = Saving(whole)
         self.router = RoutingTable(whole, ksize, source_node, clock=lambda: self.now)
         self.proximity = Proximity(self.router, self.records)
         self.calls = Calls(self.counts, self.proximity.measured)
@@ -84,6 +88,7 @@ class Machine(Hosted):
     @storage.setter
     def storage(self, storage: IStorage) -> None:
         self.keeping.use(storage)
+        self.saving.use()
 
     # -- the host's side: datagrams and time -----------------------------------------------------------------------
 
@@ -135,6 +140,7 @@ class Machine(Hosted):
         self.contacts.tick(now)
         self.upkeep.tick(now)
         self.probing.tick(now)
+        self.saving.tick(now)
 
     def deadline(self) -> float | None:
         """Return when `tick` has something to do next, in the time of `now`, or None if never."""
@@ -144,14 +150,14 @@ class Machine(Hosted):
             self.contacts.deadline(),
             self.upkeep.deadline(),
             self.probing.deadline(),
+            self.saving.deadline(),
         )
         return at if at < FOREVER else None
 
     @property
     def pressing(self) -> bool:
         """Whether `tick` has something to do at once; what comes next besides is a time-out of 0.2 s or longer."""
-        handoff = self.upkeep.handoff
-        return bool(handoff.newcomers) and handoff.deadline() < self.now
+        return self.upkeep.pressing or self.saving.deadline() < FOREVER
 
     def wall_clock(self, now: float, wall: float) -> None:
         """Learn the wall-clock time, each minute or so; a leap means that the machine slept, so our link was down."""
@@ -166,8 +172,9 @@ class Machine(Hosted):
         outbox, self.calls.outbox = self.calls.outbox, []
         return outbox
 
-    def restore(self, contacts: list[Node], addresses: list[Address]) -> None:
-        """Take over the table and the bootstrap addresses of an earlier life, before `start`."""
+    def restore(self, contacts: list[Node], addresses: list[Address], published: Iterable[Kept] = ()) -> None:
+        """Take over table, bootstrap addresses and what was published of an earlier life, before `start`."""
+        self.upkeep.published.restore(published)
         self.contacts.restore([node for node in contacts if node.id != self.source_node.id])
         self.upkeep.remember(addresses)
 
@@ -177,6 +184,7 @@ class Machine(Hosted):
         self.upkeep.stop()
         self.probing.stop()
         self.answering.held.clear()
+        self.saving.stop()
         for call in self.calls.end_all():
             call.asker.settled(call.node, False, None)
 
@@ -192,6 +200,8 @@ class Machine(Hosted):
             in_flight=self.calls.in_flight,
             queued=self.calls.queued,
             holding=len(self.answering.held),
+            values=self.keeping.shelf.records,
+            published=len(self.upkeep.published),
             link_down=self.contacts.link.down,
         )
 

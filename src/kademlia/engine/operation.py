@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Operation(Generic[T]):
@@ -45,6 +46,13 @@ def finished(value: T) -> Operation[T]:
     operation: Operation[T] = Operation()
     operation.finish(value)
     return operation
+
+
+def mapped(operation: Operation[T], function: Callable[[T], U]) -> Operation[U]:
+    """Return the operation that ends, as soon as this one does, with what a function that never raises makes of it."""
+    changed: Operation[U] = Operation()
+    operation.then(lambda value: changed.finish(function(value)))
+    return changed
 
 
 def gathered(operations: Iterable[Operation[T]]) -> Operation[list[T]]:

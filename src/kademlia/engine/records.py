@@ -51,6 +51,7 @@ class Record:
         "heard_at",
         "lapse",
         "node",
+        "ours",
         "proved_at",
         "replacement_noted_at",
         "requests",
@@ -63,6 +64,7 @@ class Record:
         self.node: Node | None = None  # who lives here, as it said itself in an answer to us
         self.bucket: KBucket | None = None  # of the routing table, where that node is, or was when we last looked
         self.ephemeral = False  # it said that it will not stay
+        self.ours = False  # it sent a trailer: a node that knows lives and deletion
         self.credit = 0  # bytes that came minus bytes sent
         self.proved_at = NEVER  # when it last answered a request of ours
         self.heard_at = NEVER  # when its last answer or verified request came

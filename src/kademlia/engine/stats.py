@@ -28,6 +28,8 @@ class Stats:
     held: int  #: requests and answers held until a stranger proved its address
     held_dropped: int  #: of those, given up: too many, too large, or no proof in time
     uncredited: int  #: answers not sent because they would have been larger than what came from a stranger
+    refused: int  #: values of others that there was no room for
+    evicted: int  #: values that gave way on a full shelf: dead ones, and the farthest from the own id
     rpc_errors: int  #: exceptions raised by a program's own rpc_* methods
     internal_errors: int  #: exceptions raised by our own code; anything but 0 is a defect to report
     contacts: int  #: in the routing table
@@ -38,6 +40,8 @@ class Stats:
     in_flight: int  #: requests of ours under way
     queued: int  #: requests of ours waiting for their turn
     holding: int  #: requests and answers held now
+    values: int  #: kept for the network, and for ourselves
+    published: int  #: values of ours that are renewed until they are forgotten
     link_down: bool  #: whether nothing was heard for so long that our own link must be down
 
 

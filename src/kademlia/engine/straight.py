@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from kademlia.engine.records import Record
 from kademlia.node import ID_BYTES
 from kademlia.wire import rpcudp, trailer
+from kademlia.wire.packed import TOMBSTONE
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
@@ -105,6 +106,7 @@ class Straight:
                 ping = protocol.asking.who_along(record)
                 if ping is None:
                     return None
+        record.ours = True
         reply += trailer.of_answer(self._own_id, ping)
         if not verified:
             record.credit -= len(reply)
@@ -127,7 +129,7 @@ class Straight:
             return None
         key = rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES]
         value = self._keeping.get(key)
-        if type(value) not in rpcudp.VALUE_TYPES:
+        if type(value) not in rpcudp.VALUE_TYPES or (value == TOMBSTONE and not asks_life):
             return self._about(key, record)
         if asks_life:
             return rpcudp.encode(self._keeping.answer(key, value, with_life=True))
@@ -137,6 +139,7 @@ class Straight:
         if len(rest) > rpcudp.SMALL_BODY_BYTES or not rest.startswith(_ID_FOLLOWS):
             return None
         told = trailer.life_alone(rest)
+        record.ours = record.ours or told is not None
         try:
             value = rpcudp.decode_small(rest[_ID_ARGUMENT_BYTES : -trailer.LIFE_BYTES if told else None])
         except rpcudp.DECODE_ERRORS:

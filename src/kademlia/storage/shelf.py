@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 #: A value's stamp and end; None of a value that somebody put there who knows no lives.
@@ -60,6 +61,10 @@ class Shelf(ABC):
     def between(self, low: bytes, high: bytes) -> Iterator[bytes]:
         """Yield the keys from one to another, both included, in any order; changes meanwhile do no harm."""
 
+    def within(self, ranges: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+        """Yield the keys in any of some ranges; others too if it would have to look at them all anyway."""
+        return chain.from_iterable(self.between(low, high) for low, high in ranges)
+
     @abstractmethod
     def ended(self, now: float, most: int) -> list[bytes]:
         """Return some keys of values whose life is over, at most so many.
@@ -70,7 +75,10 @@ class Shelf(ABC):
 
     @abstractmethod
     def farthest(self, own: bytes, most: int) -> list[bytes]:
-        """Return the keys at the greatest distance from an id, the farthest first, at most so many."""
+        """Return the keys at the greatest distance from an id, the farthest first, at most so many.
+
+        A shelf that is in no such order may choose them from a part of all keys, and from another one the next time.
+        """
 
     @property
     @abstractmethod
@@ -82,11 +90,19 @@ class Shelf(ABC):
     def size(self) -> int:
         """How many bytes they take, as `max_bytes` counts them; 0 where that is not bounded, and not counted."""
 
-    def has_room_for(self, value: Any) -> bool:
-        """Return whether one more value fits."""
-        if self.max_records is not None and self.records >= self.max_records:
+    @property
+    def stuck(self) -> bool:
+        """Whether it takes nothing at present, whatever gives way: a disk that is full."""
+        return False
+
+    def has_room_for(self, value: Any, instead_of: Any = None) -> bool:
+        """Return whether one more value fits, or one in the place of another."""
+        if instead_of is None and self.max_records is not None and self.records >= self.max_records:
             return False
-        return self.max_bytes is None or self.size + record_bytes(value) <= self.max_bytes
+        if self.max_bytes is None:
+            return True
+        grows = record_bytes(value) - (record_bytes(instead_of) if instead_of is not None else 0)
+        return self.size + grows <= self.max_bytes
 
 
 #: What a record takes besides its value: the key, the life and the place in a shelf's tables; measured in memory.

@@ -10,19 +10,23 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from kademlia.storage import pickles
 
-FORMAT = "kademlia state"
-VERSION = 1
+_pack = msgspec.msgpack.encode
 
-STATE_BYTES_MAX = 16 * 2**20  # a contact takes 70 bytes: room for 200,000, where a table has 160 * k at most
+FORMAT = "kademlia state"
+VERSION = 2  # 1, of the first 3.0, has nothing that was published
+
+STATE_BYTES_MAX = 64 * 2**20  # a contact takes 70 bytes: room for 200,000, where a table has 160 * k at most
+PUBLISHED_BYTES_MAX = 40 * 2**20  # of that for values, as they stand in the file
 ID_BYTES = 20
 K_MAX = 65_535  # far above any use; a number that a hostile file may not exceed
 
@@ -39,6 +43,7 @@ class State:
         id: the node's own id, 20 bytes.
         neighbors: (ip, port) of the nearest contacts, to bootstrap from.
         contacts: (id, ip, port) of the whole table.
+        published: (key, value, seconds to live, stamp in milliseconds) of each value that the node keeps alive.
     """
 
     ksize: int
@@ -46,6 +51,7 @@ class State:
     id: bytes
     neighbors: list[tuple[str, int]]
     contacts: list[tuple[bytes, str, int]]
+    published: list[tuple[bytes, Any, float, int]] = field(default_factory=list)
 
 
 Count = Annotated[int, Meta(ge=1, le=K_MAX)]
@@ -61,8 +67,17 @@ class _Header(msgspec.Struct, frozen=True):
     version: int
 
 
+class _Value(msgspec.Struct, frozen=True, array_like=True):
+    """One published value; its bytes are msgpack, in base64: JSON knows neither bytes nor all floats."""
+
+    key: HexId
+    packed: bytes
+    life_s: Annotated[float, Meta(gt=0)]
+    stamp: Annotated[int, Meta(ge=0, lt=2**53)]
+
+
 class _Document(msgspec.Struct, frozen=True):
-    """The file, version 1."""
+    """The file."""
 
     format: str
     version: int
@@ -71,9 +86,10 @@ class _Document(msgspec.Struct, frozen=True):
     id: HexId
     neighbors: Annotated[list[tuple[Host, Port]], Meta(max_length=K_MAX)]
     contacts: list[tuple[HexId, Host, Port]]
+    published: list[_Value] = []
 
 
-def save(path: StrPath, state: State) -> None:
+def save(path: StrPath, state: State) -> int:
     """Write a state, in place of what the file held.
 
     The new file is complete and on the disk before it takes the old one's name.
@@ -82,15 +98,20 @@ def save(path: StrPath, state: State) -> None:
         path: the file. Where it is a symbolic link, the file it leads to.
         state: what to write.
 
+    Returns:
+        How many of the published values there was no room for.
+
     Raises:
         ValueError: the state could not be read again: an id of other than 20 bytes, a port out of range.
         OSError: the file could not be written; the old one is untouched.
     """
-    data = _encode(state)
+    document = _document_of(state)
+    data = msgspec.json.encode(document) + b"\n"
     _check(path, data)
     target = Path(path).resolve()
     _replace(target, data)
     _sync_folder(target.parent)
+    return len(state.published) - len(document.published)
 
 
 def load(path: StrPath) -> State:
@@ -113,8 +134,8 @@ def load(path: StrPath) -> State:
         raise ValueError(f"{error}. Move it away, and the node starts with a new id") from error
 
 
-def _encode(state: State) -> bytes:
-    document = _Document(
+def _document_of(state: State) -> _Document:
+    return _Document(
         format=FORMAT,
         version=VERSION,
         ksize=state.ksize,
@@ -122,8 +143,21 @@ def _encode(state: State) -> bytes:
         id=_hex(state.id),
         neighbors=state.neighbors,
         contacts=[(_hex(node_id), host, port) for node_id, host, port in state.contacts],
+        published=_fitting(
+            _Value(_hex(key), _pack(value), float(life_s), stamp) for key, value, life_s, stamp in state.published
+        ),
     )
-    return msgspec.json.encode(document) + b"\n"
+
+
+def _fitting(values: Iterable[_Value]) -> list[_Value]:
+    """Return as many values as there is room for."""
+    fitting, size = [], 0
+    for value in values:
+        size += len(value.packed) * 4 // 3 + 100
+        if size > PUBLISHED_BYTES_MAX:
+            break
+        fitting.append(value)
+    return fitting
 
 
 def _check(path: StrPath, data: bytes) -> State:
@@ -147,8 +181,8 @@ def _document(data: bytes) -> _Document:
     header = msgspec.json.decode(data, type=_Header)
     if header.format != FORMAT:
         raise ValueError(f"its format is not {FORMAT!r}")
-    if header.version != VERSION:
-        raise ValueError(f"its version is {header.version}, and this release reads version {VERSION}")
+    if not 1 <= header.version <= VERSION:
+        raise ValueError(f"its version is {header.version}, and this release reads versions 1 to {VERSION}")
     return msgspec.json.decode(data, type=_Document)
 
 
@@ -166,7 +200,18 @@ def _state(document: _Document) -> State:
         id=bytes.fromhex(document.id),
         neighbors=document.neighbors,
         contacts=[(bytes.fromhex(node_id), host, port) for node_id, host, port in document.contacts],
+        published=[
+            (bytes.fromhex(value.key), _unpack(value.packed), value.life_s, value.stamp) for value in document.published
+        ],
     )
+
+
+def _unpack(data: bytes) -> Any:
+    """Read a value; what is no value that travels is a fault of the file."""
+    value = msgspec.msgpack.decode(data)
+    if type(value) not in (int, float, bool, str, bytes):
+        raise ValueError(f"a published value is of type {type(value).__name__}")
+    return value
 
 
 def _contents(path: StrPath) -> bytes:

@@ -21,6 +21,7 @@ class Options:
 
     seeds: tuple[int, ...] = (1,)
     nodes: int | None = None  #: instead of the published size
+    keys: int | None = None  #: how many values there are, instead of the published number
     lookups: int = 1_000  #: measured in each run
     matrix: Path | None = None  #: of round trips (`kademlia.sim.latency.Matrix`); the synthetic map without one
     progress: Callable[[str], None] = lambda _line: None  #: told what is being done

@@ -1,0 +1,96 @@
+"""Leaving: handing each value to the node that becomes a holder when we are gone.
+
+The k closest nodes hold a value. Without us the k-th closest of the others is one of them, and has it not yet. All at
+once, but within a time: who was told to stop is not to be kept waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kademlia.engine import limits
+from kademlia.engine.operation import Operation
+from kademlia.engine.records import FOREVER, NEVER
+from kademlia.node import Node
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+
+class Leaving:
+    """The last work of one node; nothing until `start`."""
+
+    def __init__(self, protocol: KademliaProtocol) -> None:
+        self.operation: Operation[int] = Operation()
+        self._protocol = protocol
+        self._keys: Iterator[bytes] | None = None
+        self._walked = False
+        self._in_flight = 0
+        self._handed_over = 0
+        self._until = FOREVER
+
+    def start(self, seconds: float) -> Operation[int]:
+        """Begin; the operation ends with how many values somebody took."""
+        if self._keys is None:
+            self._keys = self._protocol.keeping.shelf.within([(bytes(20), b"\xff" * 20)])
+            self._until = self._protocol.now + seconds
+            self.tick(self._protocol.now)
+        return self.operation
+
+    def tick(self, now: float) -> None:
+        """Look at some more keys, or end if it took too long."""
+        if now >= self._until:
+            self.end()
+        elif self._may_step():
+            self._step()
+
+    def deadline(self) -> float:
+        """Return a time that has passed if the next step can be taken at once."""
+        return NEVER if self._may_step() else self._until
+
+    def _may_step(self) -> bool:
+        ready = self._keys is not None and not self._walked and not self.operation.done
+        return ready and self._in_flight < limits.LEAVE_STORES_IN_FLIGHT_MAX
+
+    def _step(self) -> None:
+        protocol = self._protocol
+        assert self._keys is not None
+        for _ in range(limits.HANDOFF_KEYS_PER_STEP):
+            if not self._may_step():
+                return
+            key = next(self._keys, None)
+            if key is None:
+                self._walked = True
+                self._maybe_end()
+            elif (heir := self._heir(Node(key))) is not None and (held := protocol.keeping.held(key)) is not None:
+                self._in_flight += 1
+                protocol.asking.store(heir, key, *held, self)
+
+    def _heir(self, key: Node) -> Node | None:
+        """Return who becomes a holder: nobody if there are so few nodes that all are, or if we are none ourselves."""
+        protocol = self._protocol
+        others = protocol.contacts.to_ask(key)
+        is_holder = len(others) == protocol.router.ksize
+        is_holder = is_holder and protocol.source_node.distance_to(key) < others[-1].distance_to(key)
+        return others[-1] if is_holder else None
+
+    # -- what the calls tell (engine.calls.Asker) ------------------------------------------------------------------
+
+    def settled(self, node: Node, happened: bool, result: object) -> None:
+        """Count who took a value."""
+        self._in_flight -= 1
+        self._handed_over += happened and result is True
+        self._maybe_end()
+
+    def slow(self, node: Node) -> None:
+        """Wait: there is a time for all together."""
+
+    def _maybe_end(self) -> None:
+        if self._walked and not self._in_flight:
+            self.end()
+
+    def end(self) -> None:
+        """Hand over nothing more."""
+        self._until = FOREVER
+        self.operation.finish(self._handed_over)

@@ -1,0 +1,161 @@
+"""What a node published, and publishes again before it dies, until it is told to forget it (section 2.5; R18).
+
+Holders replicate values, but never make their lives longer: that is for their publisher. It renews them with the stamp
+of the first time, so that of two publishers the one who set a value later prevails, whoever renews it last. Who is told
+by most holders that they have something newer has been superseded, and stops.
+
+What was published with no neighbour there waits until there is one. After a restart everything is published again, for
+the holders may have restarted, too; that is spread over half an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kademlia.engine import limits
+from kademlia.engine.jobs import Job, Jobs
+from kademlia.engine.keeping import Life
+from kademlia.engine.operation import Operation, mapped
+from kademlia.engine.publication import Publication, PublishResult
+from kademlia.engine.records import FOREVER
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+
+class Kept(NamedTuple):
+    """What is remembered of a value over a restart."""
+
+    key: bytes  #: 20 bytes
+    value: Any
+    life_s: float  #: how long holders are to keep it after it was published last
+    stamp: int  #: when it was set, in milliseconds since 1970
+
+
+class Entry:
+    """One value that is to stay."""
+
+    __slots__ = ("due_at", "life_s", "running", "stamp", "tries", "value")
+
+    def __init__(self, value: Any, life_s: float, stamp: int) -> None:
+        self.value = value
+        self.life_s = life_s
+        self.stamp = stamp
+        self.due_at = FOREVER
+        self.tries = 0  # in a row that nobody took
+        self.running = False
+
+
+class Published:
+    """The values that one node keeps alive.
+
+    Args:
+        protocol: The node.
+        jobs: The queue of its work on values.
+    """
+
+    def __init__(self, protocol: KademliaProtocol, jobs: Jobs) -> None:
+        self._protocol = protocol
+        self._jobs = jobs
+        self._entries: dict[bytes, Entry] = {}
+        self._due: list[tuple[float, bytes]] = []  # a heap; of an entry that was put off an older time stays in it
+
+    def __len__(self) -> int:
+        """How many values there are."""
+        return len(self._entries)
+
+    def __contains__(self, key: bytes) -> bool:
+        """Whether the value of a key is one of them."""
+        return key in self._entries
+
+    def remember(self, key: bytes, value: Any, life_s: float, publication: Publication) -> None:
+        """Keep alive what is being published."""
+        if key not in self._entries and len(self._entries) >= limits.PUBLISHED_MAX:
+            self._protocol.report(f"{limits.PUBLISHED_MAX:,} values are published by this node: {key.hex()} lives once")
+            return
+        entry = self._entries[key] = Entry(value, life_s, publication.life.stamp)
+        entry.running = True
+        publication.whole.then(partial(self._published, key, entry))
+
+    def forget(self, key: bytes) -> bool:
+        """Publish a value no more: it dies when its life ends; return whether it was one of ours."""
+        return self._entries.pop(key, None) is not None
+
+    def all(self) -> list[Kept]:
+        """Return all values, to be restored after a restart."""
+        return [Kept(key, entry.value, entry.life_s, entry.stamp) for key, entry in self._entries.items()]
+
+    def restore(self, values: Iterable[Kept]) -> None:
+        """Take over what was published in an earlier life, before `start`."""
+        for key, value, life_s, stamp in values:
+            self._entries[key] = Entry(value, life_s, stamp)
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to live: what is remembered is published again within half an hour."""
+        for key, entry in self._entries.items():
+            self._put_off(key, entry, self._protocol.chance.between(0, int(limits.RESUME_SPREAD_S)))
+
+    def tick(self, now: float) -> None:
+        """Queue what is due, if there is anybody to take it."""
+        if self.deadline() > now:
+            return
+        due = []
+        while self._due and self._due[0][0] <= now:
+            _, key = heappop(self._due)
+            entry = self._entries.get(key)
+            if entry is not None and not entry.running and entry.due_at <= now:
+                entry.running = True
+                due.append(key)
+        if due:
+            self._jobs.add([self._renewal_of(key) for key in due])
+
+    def deadline(self) -> float:
+        """Return when `tick` has something to do next."""
+        if not self._due or not self._protocol.contacts.any_live():
+            return FOREVER
+        return self._due[0][0]
+
+    def _renewal_of(self, key: bytes) -> Job:
+        return lambda: self._renew(key)
+
+    def _renew(self, key: bytes) -> Operation[Any] | None:
+        """Publish a value again; return the operation that tells whether anybody answered."""
+        protocol = self._protocol
+        entry = self._entries.get(key)
+        if entry is None or protocol.stopped:
+            return None
+        protocol.look_at_clock()
+        held = protocol.keeping.held(key)
+        if held is not None and held[1].stamp > entry.stamp:
+            self.forget(key)
+            return None
+        publication = protocol.publishing(key, entry.value, Life(entry.stamp, protocol.now + entry.life_s))
+        publication.whole.then(partial(self._published, key, entry))
+        return mapped(publication.operation, lambda _accepted: publication.anybody_answered)
+
+    def _published(self, key: bytes, entry: Entry, result: PublishResult) -> None:
+        """See when it is due again."""
+        entry.running = False
+        if self._entries.get(key) is not entry or self._protocol.stopped:  # forgotten, or set anew
+            return
+        if len(result.refused) > len(result.stored):
+            self.forget(key)
+        elif result.stored:
+            entry.tries = 0
+            after = entry.life_s * limits.RENEW_AFTER
+            self._put_off(key, entry, self._protocol.chance.jittered(after, limits.RENEW_JITTER))
+        elif not self._protocol.contacts.any_live():
+            self._put_off(key, entry, 0.0)
+        else:
+            wait = min(limits.PUBLISH_RETRY_MIN_S * 2**entry.tries, limits.PUBLISH_RETRY_MAX_S)
+            entry.tries = min(entry.tries + 1, 10)
+            self._put_off(key, entry, self._protocol.chance.jittered(wait, limits.JITTER))
+
+    def _put_off(self, key: bytes, entry: Entry, seconds: float) -> None:
+        entry.due_at = self._protocol.now + seconds
+        heappush(self._due, (entry.due_at, key))

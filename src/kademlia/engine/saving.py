@@ -1,0 +1,80 @@
+"""When what is kept on disk is committed: by the node's world, which has a thread for it, and not on its loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kademlia.engine.operation import Operation, finished
+from kademlia.engine.records import FOREVER
+from kademlia.storage.shelf import Saved
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+
+class Saving:
+    """The commits of one node; nothing to do where values are kept in memory."""
+
+    def __init__(self, protocol: KademliaProtocol) -> None:
+        self._protocol = protocol
+        self._due_at = FOREVER
+        self._committing = False
+        self._waiting: list[Operation[bool]] = []  # for the next commit
+        self._shelf: Saved | None = None
+        self.use()
+
+    def use(self) -> None:
+        """Look where values are kept from now on."""
+        shelf = self._protocol.keeping.shelf
+        self._shelf = shelf if isinstance(shelf, Saved) else None
+
+    @property
+    def always(self) -> bool:
+        """Whether an answer that says "kept" waits until it is true after a crash, too."""
+        return self._shelf is not None and self._shelf.always
+
+    def saved(self) -> Operation[bool]:
+        """Return what ends once all that was put so far is committed: with True, or with False if it failed."""
+        operation: Operation[bool] = Operation()
+        self._waiting.append(operation)
+        return operation
+
+    def tick(self, now: float) -> None:
+        """Begin a commit if it is time."""
+        if now >= self.deadline():
+            self._commit()
+
+    def deadline(self) -> float:
+        """Return when the next commit is due."""
+        shelf = self._shelf
+        if shelf is None or self._committing or not shelf.unsaved:
+            self._due_at = FOREVER
+        elif self._waiting:
+            self._due_at = self._protocol.now
+        elif self._due_at == FOREVER:
+            self._due_at = self._protocol.now + shelf.commit_every_s
+        return self._due_at
+
+    def stop(self) -> None:
+        """Commit what waits, here and now; who waits for it is told."""
+        if self._shelf is not None and self._shelf.unsaved and not self._committing:
+            self._ended(self._shelf.commit()(), self._waiting)
+
+    def _commit(self) -> None:
+        protocol, shelf = self._protocol, self._shelf
+        assert shelf is not None
+        waiting, self._waiting = self._waiting, []
+        self._committing = True
+        work = shelf.commit()
+        done = protocol.host.work(work) if protocol.host is not None else finished(work())
+        done.then(lambda fault: self._ended(fault, waiting))
+
+    def _ended(self, fault: Exception | None, waiting: list[Operation[bool]]) -> None:
+        assert self._shelf is not None
+        self._committing = False
+        news = self._shelf.committed(fault)
+        if news:
+            self._protocol.report(news)
+        for operation in waiting:
+            operation.finish(fault is None)
+        self._protocol.wake()

@@ -1,0 +1,145 @@
+"""The search for a value that tells who has it: with a quorum the newest wins, and who had an older one is told.
+
+An ordinary get ends with the first value (R19). After an update that some holders missed that may be the old one; who
+asks several gets the newest that any of them has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kademlia.crawling import ValueSpiderCrawl
+from kademlia.engine.keeping import Life
+from kademlia.node import Node
+from kademlia.wire import life, rpcudp
+from kademlia.wire.packed import TOMBSTONE
+
+if TYPE_CHECKING:
+    from kademlia.protocol import KademliaProtocol
+
+
+@dataclass(slots=True, kw_only=True)
+class FetchResult:
+    """What was found under a key.
+
+    Attributes:
+        value: The newest value of those that answered; None if nobody had one, or it was deleted.
+        holders: The nodes that answered with it, nearest to the key first; the own node is among them if it has it.
+        stale: Those that answered with an older one; they have been sent the newest.
+        stamp: When the value was set, in seconds since 1970 by its publisher's clock; None if nobody knows.
+        expires_at: When its life ends, in seconds since 1970 by the clock of this machine; None as for `stamp`.
+        deleted: Whether it is gone because somebody deleted it.
+        hops: How many nodes stood one behind the other on the way to the first value: 0 if it was here, 1 if a contact
+            had it.
+        asked: How many nodes were asked.
+        duration: Seconds from the start to the end.
+    """
+
+    value: Any = None
+    holders: list[Node] = field(default_factory=list)
+    stale: list[Node] = field(default_factory=list)
+    stamp: float | None = None
+    expires_at: float | None = None
+    deleted: bool = False
+    hops: int = 0
+    asked: int = 0
+    duration: float = 0.0
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What one holder has."""
+
+    node: Node
+    value: Any
+    life: Life
+
+    def rank(self) -> tuple[int, bytes]:
+        return self.life.stamp, rpcudp.encode(self.value)
+
+
+class Search(ValueSpiderCrawl):
+    """A search under way for the newest of some values; its operation ends with a `FetchResult`."""
+
+    def __init__(
+        self, protocol: KademliaProtocol, node: Node, peers: Iterable[Node], ksize: int, alpha: int, quorum: int
+    ) -> None:
+        peers = list(peers)
+        super().__init__(protocol, node, peers, ksize, alpha)
+        self._quorum = quorum
+        self._began_at = protocol.now
+        self._hops = {peer.id: 1 for peer in peers}
+        self._answers: list[_Answer] = []
+        self._hops_to_first: int | None = None
+        own = protocol.keeping.held(node.id)
+        if own is not None:
+            self._answers.append(_Answer(protocol.source_node, *own))
+            self._hops_to_first = 0
+
+    def start(self) -> Any:
+        """Start, unless the own store does."""
+        if len(self._answers) >= self._quorum:
+            self._started = True
+            self._end()
+            return self.operation
+        return super().start()
+
+    def _answered(self, node: Node, result: object) -> None:
+        if not isinstance(result, dict):
+            self._note_hops(node, result)
+            super()._answered(node, result)
+            return
+        storable, value = rpcudp.found_value(result)
+        if not storable:
+            self.protocol.counts.wrong_replies += 1
+            self._lookup.failed(node)
+            return
+        self._lookup.answered(node, [])
+        believed = self.protocol.keeping.believed(result.get(life.NAME))
+        self._answers.append(_Answer(node, value, believed or Life(0, self.protocol.now)))
+        if self._hops_to_first is None:
+            self._hops_to_first = self._hops.get(node.id, 1)
+        if len(self._answers) >= self._quorum:
+            self._end()
+
+    def _note_hops(self, node: Node, result: object) -> None:
+        hops = self._hops.get(node.id, 1) + 1
+        for contact in self._believed(result) or ():
+            self._hops.setdefault(contact.id, hops)
+
+    def _exhausted(self) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        protocol = self.protocol
+        result = FetchResult(asked=self.asked, duration=protocol.now - self._began_at)
+        if self._answers:
+            newest = max(self._answers, key=_Answer.rank)
+            result.hops = self._hops_to_first or 0
+            result.deleted = newest.value == TOMBSTONE
+            result.value = None if result.deleted else newest.value
+            if newest.life.stamp:
+                result.stamp = newest.life.stamp / 1000
+                result.expires_at = newest.life.ends_at + protocol.wall_offset
+            self._sort_out(newest, result)
+        self.operation.finish(result)
+
+    def _sort_out(self, newest: _Answer, result: FetchResult) -> None:
+        """Tell holders of the newest from others, and send it to those; one without a stamp is no news to anybody."""
+        protocol, key = self.protocol, self.node.id
+        for answer in sorted(self._answers, key=lambda answer: answer.node.distance_to(self.node)):
+            if answer.rank() == newest.rank():
+                result.holders.append(answer.node)
+                continue
+            result.stale.append(answer.node)
+            if newest.life.stamp and answer.node is protocol.source_node:
+                protocol.keeping.put(key, newest.value, newest.life)
+            elif newest.life.stamp:
+                protocol.asking.store(answer.node, key, newest.value, newest.life)
+        without = self.nearest_without_value.popleft()
+        if without is not None and newest.life.stamp and newest.node is not protocol.source_node:
+            nearer = sum(other < without.distance_to(self.node) for other, _ in self.nearest.heap)
+            copy = protocol.keeping.cached(protocol.keeping.told(newest.life), nearer)
+            protocol.asking.store(without, key, newest.value, copy)
