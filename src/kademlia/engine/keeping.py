@@ -121,15 +121,24 @@ class Keeping:
             Whether it is kept now, or was and is over (of a sender that tells no stamps).
         """
         now = self._protocol.now
-        held = self.held(key)
-        kept = held[0] if held is not None else None
+        held = self._read(key)
+        if held is not None and held[1] is not None and held[1].imag <= now:
+            self._end(key, held[0])
+            held = None
         if life is None:
-            if value == TOMBSTONE or (not _same(value, kept) and self.bygone.has(key, value, now)):
-                return bool(value != TOMBSTONE)
-            life = self._stamped_now(value, held)
+            if value == TOMBSTONE:
+                return False
+            life = self._stamped_now(key, value, held)
+            if life is None:
+                return True
+        elif not life.stamp and self.bygone.has(key, value, now):
+            return True
         elif held is not None:
             life = _later(value, life, *held)
-        if life is None or life.ends_at <= now or not self._has_room(key, value, kept):
+        if life is None or life.ends_at <= now:
+            return False
+        kept = held[0] if held is not None else None
+        if not self.shelf.has_room_for(value, kept) and not self._made_room(key, value, kept):
             return False
         if kept is not None and not _same(kept, value):
             self._leave_behind(key, kept)
@@ -213,18 +222,22 @@ class Keeping:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _stamped_now(self, value: Any, held: tuple[Any, Life] | None) -> Life:
-        """Return the life of what came without one: of an update made now, or of what is kept already."""
-        if held is None:
-            return self.new_life()
-        kept, life = held
-        if _same(value, kept):
-            return life
-        update = self.new_life()  # newer than what is held, whosever clock is wrong
-        return update if update.stamp > life.stamp else update._replace(stamp=life.stamp + 1)
+    def _stamped_now(self, key: bytes, value: Any, held: tuple[Any, complex | None] | None) -> Life | None:
+        """Return the life of what came without one: that of what is kept already, or of an update made now.
 
-    def _has_room(self, key: bytes, value: Any, kept: Any) -> bool:
-        """Make room for a value if there is none; return whether there is."""
+        None if it was here and is no longer.
+        """
+        if held is not None and _same(value, held[0]):
+            return self.life_of(key)
+        if self.bygone.has(key, value, self._protocol.now):
+            return None
+        update = self.new_life()
+        if held is None or held[1] is None or update.stamp > held[1].real:
+            return update
+        return update._replace(stamp=int(held[1].real) + 1)  # newer, whosever clock is wrong
+
+    def _made_room(self, key: bytes, value: Any, kept: Any) -> bool:
+        """Make room for a value; return whether there is."""
         while not self.shelf.has_room_for(value, kept):
             giving_way = self._room.giving_way(self.shelf, key, self._protocol.now)
             if not giving_way:
@@ -232,8 +245,15 @@ class Keeping:
                 return False
             self._counts.evicted += len(giving_way)
             for other in giving_way:
-                self.shelf.drop(other)
+                self._give_way(other)
         return True
+
+    def _give_way(self, key: bytes) -> None:
+        """Drop a value; one that is alive is not remembered: it may come again when there is room."""
+        held = self._read(key)
+        if held is not None and held[1] is not None and held[1].imag <= self._protocol.now:
+            self._leave_behind(key, held[0])
+        self.shelf.drop(key)
 
     def _end(self, key: bytes, value: Any) -> None:
         """Drop what is dead, and remember it."""
@@ -241,20 +261,20 @@ class Keeping:
         self.shelf.drop(key)
 
     def _leave_behind(self, key: bytes, value: Any) -> None:
-        if value != TOMBSTONE:
+        if value != TOMBSTONE and type(value) in rpcudp.VALUE_TYPES:  # a program may have put anything there
             self.bygone.add(key, value, self._protocol.now)
 
     def _wall_ms(self) -> int:
         return int((self._protocol.now + self._protocol.wall_offset) * 1000)
 
 
-def _later(value: object, life: Life, kept: object, held: Life) -> Life | None:
+def _later(value: object, life: Life, kept: object, held: complex | None) -> Life | None:
     """Return the life of a value that is to take the place of what is kept, or None if it is not to."""
-    if life.stamp > held.stamp:
+    if held is None or life.stamp > held.real:
         return life
-    if life.stamp < held.stamp or not _prevails(value, kept):
+    if life.stamp < held.real or not _prevails(value, kept):
         return None
-    return life if life.ends_at > held.ends_at + limits.RENEWED_BY_S else held
+    return life if life.ends_at > held.imag + limits.RENEWED_BY_S else Life(life.stamp, held.imag)
 
 
 def _same(value: object, other: object) -> bool:

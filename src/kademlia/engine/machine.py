@@ -161,8 +161,13 @@ class Machine(Hosted):
 
     def wall_clock(self, now: float, wall: float) -> None:
         """Learn the wall-clock time, each minute or so; a leap means that the machine slept, so our link was down."""
-        if abs(wall - now - self.wall_offset) > limits.SLEEP_GAP_S:
+        leap = wall - now - self.wall_offset
+        if abs(leap) > limits.SLEEP_GAP_S:
             self.contacts.suspect_link()
+            self.report(
+                f"the machine slept, or its clock was set {abs(leap):.0f} s {'ahead' if leap > 0 else 'back'}: "
+                "values keep what was left of their lives"
+            )
         self.wall_offset = wall - now
 
     def take_outbox(self) -> list[tuple[bytes, Address]]:

@@ -98,6 +98,7 @@ class Published:
     def start(self) -> None:
         """Begin to live: what is remembered is published again within half an hour."""
         for key, entry in self._entries.items():
+            entry.running = False
             self._put_off(key, entry, self._protocol.chance.between(0, int(limits.RESUME_SPREAD_S)))
 
     def tick(self, now: float) -> None:

@@ -19,6 +19,7 @@ class Saving:
         self._protocol = protocol
         self._due_at = FOREVER
         self._committing = False
+        self._failed = False  # the last commit; the next is tried when the shelf says so
         self._waiting: list[Operation[bool]] = []  # for the next commit
         self._shelf: Saved | None = None
         self.use()
@@ -35,6 +36,9 @@ class Saving:
 
     def saved(self) -> Operation[bool]:
         """Return what ends once all that was put so far is committed: with True, or with False if it failed."""
+        shelf = self._shelf
+        if shelf is None or not (self._committing or shelf.unsaved):  # nothing was put, or it cannot be tried again yet
+            return finished(not self._failed)
         operation: Operation[bool] = Operation()
         self._waiting.append(operation)
         return operation
@@ -58,13 +62,15 @@ class Saving:
     def stop(self) -> None:
         """Commit what waits, here and now; who waits for it is told."""
         if self._shelf is not None and self._shelf.unsaved and not self._committing:
-            self._ended(self._shelf.commit()(), self._waiting)
+            waiting, self._waiting = self._waiting, []
+            self._ended(self._shelf.commit()(), waiting)
 
     def _commit(self) -> None:
         protocol, shelf = self._protocol, self._shelf
         assert shelf is not None
         waiting, self._waiting = self._waiting, []
         self._committing = True
+        self._due_at = FOREVER
         work = shelf.commit()
         done = protocol.host.work(work) if protocol.host is not None else finished(work())
         done.then(lambda fault: self._ended(fault, waiting))
@@ -72,7 +78,10 @@ class Saving:
     def _ended(self, fault: Exception | None, waiting: list[Operation[bool]]) -> None:
         assert self._shelf is not None
         self._committing = False
+        self._failed = fault is not None
         news = self._shelf.committed(fault)
+        if not self._shelf.unsaved:  # what was put meanwhile was nothing, or cannot be tried yet
+            waiting, self._waiting = waiting + self._waiting, []
         if news:
             self._protocol.report(news)
         for operation in waiting:

@@ -127,6 +127,7 @@ class Straight:
         asks_life = rest.endswith(trailer.QUESTION)
         if len(rest) != _ID_ARGUMENT_BYTES + asks_life * _QUESTION_BYTES or not rest.startswith(_ID_FOLLOWS):
             return None
+        record.ours = record.ours or asks_life
         key = rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES]
         value = self._keeping.get(key)
         if type(value) not in rpcudp.VALUE_TYPES or (value == TOMBSTONE and not asks_life):
@@ -139,13 +140,13 @@ class Straight:
         if len(rest) > rpcudp.SMALL_BODY_BYTES or not rest.startswith(_ID_FOLLOWS):
             return None
         told = trailer.life_alone(rest)
-        record.ours = record.ours or told is not None
         try:
             value = rpcudp.decode_small(rest[_ID_ARGUMENT_BYTES : -trailer.LIFE_BYTES if told else None])
         except rpcudp.DECODE_ERRORS:
             return None
         if type(value) not in rpcudp.VALUE_TYPES:
             return None
+        record.ours = record.ours or told is not None
         keeping = self._keeping
         life = keeping.believed(told) if told else None
         kept = keeping.put(rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES], value, life)
