@@ -60,7 +60,8 @@ class Asking:
         if value == TOMBSTONE and not self._protocol.records.of(node.address).ours:
             asker.settled(node, False, None)
         elif self._by_program["call_store"]:
-            self._let_program_ask(self._protocol.call_store(node, key, value), node, asker)
+            with self._protocol.keeping.sending(key, life):
+                self._let_program_ask(self._protocol.call_store(node, key, value), node, asker)
         else:
             told = self._protocol.keeping.told(life)
             self.request("store", body or self.store_body(key, value), node, asker, told=told)

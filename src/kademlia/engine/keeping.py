@@ -12,6 +12,7 @@ here and is no longer (`engine.bygone`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 #: Whose request is in hand, and what its trailer says of a life. A program's own coroutine that answers it goes on
 #: later; tasks and coroutines of both worlds keep the context in which they began.
 _hint: ContextVar[tuple[object, bytes | None]] = ContextVar("hint", default=(None, None))
+
+#: Which value is being sent, and with what life, while a program's own `call_store` has the word: it knows of no lives.
+_sent: ContextVar[tuple[object, bytes, bytes]] = ContextVar("sent", default=(None, b"", b""))
 
 
 class Life(NamedTuple):
@@ -143,6 +147,7 @@ class Keeping:
         if kept is not None and not _same(kept, value):
             self._leave_behind(key, kept)
         self.shelf.write(key, value, complex(life.stamp, life.ends_at))
+        self._room.kept(key)
         return True
 
     def answer(self, key: bytes, value: Any, *, with_life: bool = False) -> dict[str, Any]:
@@ -198,8 +203,20 @@ class Keeping:
         age = (self._wall_ms() - life.stamp) / 1000
         return wire_life.encode(life.stamp, age, life.ends_at - self._protocol.now)
 
+    @contextmanager
+    def sending(self, key: bytes, life: Life) -> Iterator[None]:
+        """Have what a program's own `call_store` sends told with its life, also if it sends it later."""
+        before = _sent.set((self, key, self.told(life)))
+        try:
+            yield
+        finally:
+            _sent.reset(before)
+
     def told_of(self, key: bytes, value: Any) -> bytes | None:
-        """Return what others are told of the life of a value if it is kept here, else None."""
+        """Return what others are told of the life of a value that is being sent, or is kept here; else None."""
+        keeping, sent_key, told = _sent.get()
+        if keeping is self and sent_key == key:
+            return told
         held = self.held(key)
         return self.told(held[1]) if held is not None and _same(held[0], value) else None
 
