@@ -54,7 +54,7 @@ class Values(BothSpellings):
             value: int, float, bool, str or bytes; or a list or a dict with str keys, of these, of None, and of further
                 lists and dicts, 16 levels deep at most. It is copied at the call. Nodes before 3.0 have lists and dicts
                 as bytes (`kademlia.wire.packed`).
-            ttl: How many seconds others keep it after it was published, 1 to 604,800 (a week); a day if None.
+            ttl: How many seconds others keep it after it was published, 5 to 604,800 (a week); a day if None.
             renew: Whether this node publishes it again before that is over; if not, it is gone then.
 
         Returns:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kademlia.engine import limits
+from kademlia.engine.keeping import Keeping
 from kademlia.node import Node
+from kademlia.protocol import KademliaProtocol
 from kademlia.sim import Resident, World
 from kademlia.storage import ForgetfulStorage
 from kademlia.utils import digest
@@ -17,7 +21,12 @@ DROPPED_S = limits.REFRESH_S + 2 * limits.UPKEEP_S * (1 + limits.JITTER)
 
 def holders(world: World, key: bytes = KEY) -> list[Resident]:
     """Return who has a value in its storage, dead or alive: without a look that would drop it."""
-    return [resident for resident in world.residents.values() if key in data_of(resident)]
+    return [resident for resident in nodes(world) if key in data_of(resident)]
+
+
+def nodes(world: World) -> list[Resident]:
+    """Return all nodes; a stranger of `tests.hostile` is none."""
+    return [resident for resident in world.residents.values() if isinstance(resident, Resident)]
 
 
 def data_of(resident: Resident) -> dict[bytes, tuple[float, object]]:
@@ -39,10 +48,29 @@ def ends(world: World) -> list[float]:
 
 def outsider(world: World) -> Resident:
     """Return a node that does not keep the value."""
-    return next(resident for resident in world.residents.values() if KEY not in data_of(resident))
+    return next(resident for resident in nodes(world) if KEY not in data_of(resident))
 
 
 def in_order(world: World) -> list[Resident]:
     """Return all nodes, nearest to the key first."""
     target = Node(KEY)
-    return sorted(world.residents.values(), key=lambda resident: resident.node.distance_to(target))
+    return sorted(nodes(world), key=lambda resident: resident.node.distance_to(target))
+
+
+def alone(max_records: int | None = None, max_bytes: int | None = None) -> tuple[World, KademliaProtocol, Keeping]:
+    """Return the one node of a world, which does nothing unasked, and what it keeps, within some bounds."""
+    world = World(1)
+    protocol = world.add(
+        storage=ForgetfulStorage(clock=lambda: world.now, max_records=max_records, max_bytes=max_bytes)
+    ).protocol
+    protocol.probing.stop()
+    protocol.upkeep.stop()
+    return world, protocol, protocol.keeping
+
+
+def joined(world: World, ksize: int = 4, **how: Any) -> Resident:
+    """Let one more node live in a world, joined by the first."""
+    first = next(iter(world.residents.values()))
+    resident = world.add(ksize=ksize, **how)
+    world.finish(resident.protocol.join([first.address]))
+    return resident

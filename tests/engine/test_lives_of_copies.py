@@ -42,23 +42,23 @@ def test_a_copy_cached_on_the_way_ends_no_later_than_the_original_and_sooner_whe
 @pytest.mark.parametrize(("nearer", "share"), [(0, 1.0), (4, 0.5), (8, 0.25), (40, 2**-10)])
 def test_a_copy_has_half_of_what_is_left_for_every_k_nodes_that_are_nearer(nearer: int, share: float) -> None:
     keeping = World(1).add(ksize=4).protocol.keeping
-    assert keeping.cached(life.encode(5, 8000), nearer) == (5, 8000 * share)
+    assert keeping.cached(life.encode(5, 60, 8000), nearer) == (5, 8000 * share)
 
 
-@pytest.mark.parametrize("told", [None, b"", bytes(11), "life", 7, [bytes(12)], {"a": bytes(12)}])
+@pytest.mark.parametrize("told", [None, b"", bytes(15), bytes(12), "life", 7, [bytes(16)], {"a": bytes(16)}])
 def test_a_copy_of_a_value_whose_life_nobody_tells_has_an_hour(told: object) -> None:
     """As one from an old node: it must not live on as if it were published now, nor win against anything."""
     keeping = World(1).add(ksize=4).protocol.keeping
     assert keeping.cached(told, 0) == (0, 3600)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("told", [life.encode(2**53, 2**32 - 1), b"\xff" * 12, bytes(12)])
+@pytest.mark.parametrize("told", [life.encode(2**53, 0, 2**32 - 1), b"\xff" * 16, bytes(16)])
 def test_a_liar_that_has_a_value_gives_it_no_longer_life_than_a_publisher(told: bytes) -> None:
     """Nor a stamp that nobody else could have."""
     world = World(1)
     keeping = world.add(ksize=4).protocol.keeping
     copied = keeping.cached(told, 0)
-    assert copied.ends_at <= limits.LIFE_S
+    assert copied.ends_at <= limits.LIFE_MAX_S
     assert copied.stamp <= world.wall * 1000
 
 
@@ -98,7 +98,7 @@ def test_an_old_nodes_update_wins_over_a_stamp_that_is_ahead_of_our_clock() -> N
     node = world.add()
     old = Stranger(world, ("192.0.2.1", 8468), honest(ID))
     keeping = node.protocol.keeping
-    assert keeping.put(KEY, "ahead", keeping.believed(life.encode(int(world.wall * 1000) + 299_000, 100)))
+    assert keeping.put(KEY, "ahead", keeping.believed(life.encode(int(world.wall * 1000) + 299_000, 0, 100)))
     before = keeping.life_of(KEY)
     old.send(raw_store(0, "other"), node)
     world.run(1)

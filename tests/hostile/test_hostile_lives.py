@@ -25,26 +25,27 @@ def frame(fields: bytes) -> bytes:
 #: What is no life; a store with it is one of an old node's, and a search with it asks for no life.
 MALFORMED: dict[str, bytes] = {
     "one byte": trailer.framed({trailer.LIFE: b"x"}),
-    "11 bytes": trailer.framed({trailer.LIFE: bytes(11)}),
-    "13 bytes": trailer.framed({trailer.LIFE: bytes(13)}),
+    "12 bytes": trailer.framed({trailer.LIFE: bytes(12)}),
+    "15 bytes": trailer.framed({trailer.LIFE: bytes(15)}),
+    "17 bytes": trailer.framed({trailer.LIFE: bytes(17)}),
     "a kilobyte": trailer.framed({trailer.LIFE: bytes(1000)}),
-    "12 characters": trailer.framed({trailer.LIFE: "l" * 12}),
+    "16 characters": trailer.framed({trailer.LIFE: "l" * 16}),
     "no characters": trailer.framed({trailer.LIFE: ""}),
     "a number": trailer.framed({trailer.LIFE: 2**63}),
     "nil": trailer.framed({trailer.LIFE: None}),
     "true": trailer.framed({trailer.LIFE: True}),
-    "a life in an array": trailer.framed({trailer.LIFE: [bytes(12)]}),
-    "a life in a map": trailer.framed({trailer.LIFE: {b"life": bytes(12)}}),
+    "a life in an array": trailer.framed({trailer.LIFE: [bytes(16)]}),
+    "a life in a map": trailer.framed({trailer.LIFE: {b"life": bytes(16)}}),
     "the question in an array": trailer.framed({trailer.LIFE: [b""]}),
     "100 nested arrays": frame(b"\x81\x05" + b"\x91" * 100 + b"\x00"),
     "3000 nested arrays": frame(b"\x81\x05" + b"\x91" * 3000 + b"\x00"),
     "3000 nested maps": frame(b"\x81\x05" + b"\x81\x00" * 3000 + b"\x00"),
-    "an extension": frame(b"\x81\x05\xc7\x0c\x01" + bytes(12)),
-    "under another number": trailer.framed({6: bytes(12)}),
-    "under text": frame(b"\x81\xa15\xc4\x0c" + bytes(12)),
-    "cut off": frame(b"\x81\x05\xc4\x0c" + bytes(11)),
-    "too long by a byte": frame(b"\x81\x05\xc4\x0c" + bytes(13)),
-    "with a length of its own": b"\xc1\x81\x05\xc4\x0c" + bytes(12) + b"\x00\x12\xc1",
+    "an extension": frame(b"\x81\x05\xc7\x10\x01" + bytes(16)),
+    "under another number": trailer.framed({6: bytes(16)}),
+    "under text": frame(b"\x81\xa15\xc4\x10" + bytes(16)),
+    "cut off": frame(b"\x81\x05\xc4\x10" + bytes(15)),
+    "too long by a byte": frame(b"\x81\x05\xc4\x10" + bytes(17)),
+    "with a length of its own": b"\xc1\x81\x05\xc4\x10" + bytes(16) + b"\x00\x16\xc1",
     "four gigabytes": frame(b"\x81\x05\xc6\xff\xff\xff\xff"),
 }
 
@@ -86,7 +87,7 @@ def test_a_store_with_it_is_one_without(name: str) -> None:
 @pytest.mark.parametrize("name", [*MALFORMED, "a life"])
 def test_a_search_with_it_does_not_ask_for_the_life(name: str) -> None:
     """Only no bytes at all ask: a life told with a search says nothing."""
-    asked, end = twins(), MALFORMED.get(name, trailer.of_life(bytes(12)))
+    asked, end = twins(), MALFORMED.get(name, trailer.of_life(bytes(16)))
     reply = asked.ask(request("find_value", ID, HELD) + end, ADDRESS)
     assert (reply is not None) is understood(end)
     if reply is not None:
@@ -94,7 +95,7 @@ def test_a_search_with_it_does_not_ask_for_the_life(name: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["ping", "find_node", "stun"])
-@pytest.mark.parametrize("told", [life.QUESTION, bytes(12), b"\xff" * 12, bytes(11)])
+@pytest.mark.parametrize("told", [life.QUESTION, bytes(16), b"\xff" * 16, bytes(15)])
 def test_what_has_nothing_to_do_with_values_is_answered_as_ever(method: str, told: bytes) -> None:
     asked = twins()
     arguments = {"ping": (ID,), "find_node": (ID, KEY), "stun": ()}[method]
@@ -109,7 +110,7 @@ def test_what_has_nothing_to_do_with_values_is_answered_as_ever(method: str, tol
 
 def test_two_trailers_are_no_request_to_either_way() -> None:
     """What is left without the last one does not decode; the quick way must not be more lenient."""
-    for first in (trailer.QUESTION, trailer.of_life(bytes(12))):
+    for first in (trailer.QUESTION, trailer.of_life(bytes(16))):
         for second in (trailer.QUESTION, trailer.framed({trailer.PADDING: bytes(300)}), trailer.framed({})):
             asked = twins()
             assert asked.ask(request("find_value", ID, HELD) + first + second, ADDRESS) is None
@@ -122,7 +123,7 @@ def test_a_life_told_with_one_request_is_not_that_of_the_next() -> None:
     world = World(1)
     node = world.add()
     stranger, other = Stranger(world, ADDRESS, honest(ID)), Stranger(world, ("192.0.2.2", 8468), honest(b"o" * 20))
-    told = life.encode(int(world.wall * 1000), 60)
+    told = life.encode(int(world.wall * 1000), 0, 60)
     stranger.send(request("store", ID, KEY, "told", number=1) + trailer.of_life(told), node)
     world.run(1)
     assert node.protocol.keep(b"p" * 20, "a program's own")
@@ -136,7 +137,7 @@ def test_a_life_told_with_one_request_is_not_that_of_the_next() -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [b"", bytes(11), bytes(13), 5, "life" * 3, None, [bytes(12)], {"life": 1}, b"\xff" * 12]
+    "told", [b"", bytes(12), bytes(15), 5, "life" * 4, None, [bytes(16)], {"life": 1}, b"\xff" * 16]
 )
 def test_a_searchs_answer_may_tell_any_life(told: Any) -> None:
     """The value is got all the same, and its copy lives for no longer than any value, with a stamp of now at most."""
@@ -163,7 +164,7 @@ def check_bounded(resident: Resident, world: World) -> None:
     """Hold a node to lives that anybody could have."""
     for key, _ in stored(resident):
         kept = resident.protocol.keeping.life_of(key)
-        assert kept.ends_at <= world.now + limits.LIFE_S
+        assert kept.ends_at <= world.now + limits.LIFE_MAX_S
         assert kept.stamp <= world.wall * 1000
 
 
@@ -171,7 +172,7 @@ def test_an_answer_in_bytes_that_ends_like_a_life_is_understood() -> None:
     """A value may be anything, a trailer with a life in it too."""
     world = World(3)
     node = world.add()
-    value = b"value" + trailer.of_life(bytes(12))
+    value = b"value" + trailer.of_life(bytes(16))
 
     def manner(datagram: bytes) -> list[bytes]:
         result = {"ping": ID}.get(asked_for(datagram)[0], {"value": value})

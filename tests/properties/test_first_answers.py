@@ -24,7 +24,7 @@ from kademlia.sim.world import WALL_START
 from kademlia.wire import life, rpcudp, trailer
 
 OWN = 0x5A << 152
-LIFE = life.encode(int(WALL_START * 1000), 3600)
+LIFE = life.encode(int(WALL_START * 1000), 0, 3600)
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ introductions = st.one_of(
     st.builds(
         lambda size, told: {trailer.PADDING: bytes(size), trailer.LIFE: told},
         st.sampled_from([0, 1, 40, 255, 256, 400, 900, 1200]),
-        st.sampled_from([b"", b"", b"", LIFE, bytes(11), None]),
+        st.sampled_from([b"", b"", b"", LIFE, bytes(15), None]),
     ),
-    st.sampled_from([b"", LIFE, bytes(11), 5]).map(lambda told: {trailer.LIFE: told}),
+    st.sampled_from([b"", LIFE, bytes(15), 5]).map(lambda told: {trailer.LIFE: told}),
     st.sampled_from([{trailer.LIFE: b"", trailer.PADDING: bytes(900)}, {trailer.EPHEMERAL: True, trailer.LIFE: b""}]),
 )
 asks = st.builds(

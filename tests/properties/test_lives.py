@@ -1,7 +1,8 @@
 """Who keeps which value for how long: the quick way, the plain way and a program's agree with a model of the rules.
 
 The model is written from the rules alone: a stamp says which of two values is newer, no replication makes a life
-longer, and a store without a stamp is an update made now unless it says nothing new.
+longer, only a renewal by the publisher does, a store without a stamp is an update made now unless it says nothing new,
+and what has been superseded, has died or was deleted is no news either.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from tests.properties.twin_engines import TOP, Twins, contacts_in, encode, reque
 from kademlia.engine import limits
 from kademlia.sim.world import WALL_START
 from kademlia.wire import life, trailer
+from kademlia.wire.packed import TOMBSTONE
 
 ASKER, ADDRESS = b"a" * 20, ("192.0.2.1", 8468)
 KEYS = [b"k" * 20, b"l" * 20]
-VALUES = ["v", "w", b"v", 1, True, 1.0, 0.0, -0.0, float("nan"), "v" * 1000, b"ends like" + trailer.QUESTION]
+VALUES = ["v", "w", b"v", 1, True, 1.0, 0.0, -0.0, float("nan"), "v" * 1000, b"ends like" + trailer.QUESTION, TOMBSTONE]
+
+#: The place of what stands for a deleted value.
+DELETED = VALUES.index(TOMBSTONE)
 
 #: Virtual seconds are multiples of this, so that no sum is rounded.
 STEP_S = 1 / 8
@@ -32,6 +37,7 @@ class Told:
     since: str  # "now", "held" or "epoch"
     milliseconds: int
     seconds_left: int
+    age: int = 0
 
     def stamp(self, now_ms: int, held_ms: int) -> int:
         """Return the stamp that is sent."""
@@ -71,6 +77,7 @@ class Kept:
     value: object
     stamp: int
     ends_at: float
+    written_at: float
 
 
 class Model:
@@ -78,48 +85,83 @@ class Model:
 
     def __init__(self) -> None:
         self.values: dict[bytes, Kept] = {}
+        self.bygone: dict[bytes, dict[bytes, float]] = {}  # until when a value is remembered, by its bytes
         self.own_stamp = 0
 
     def alive(self, key: bytes, now: float) -> Kept | None:
+        """Return what is kept; as with engines, what is dead is dropped when it is looked at."""
         kept = self.values.get(key)
-        return kept if kept is not None and now < kept.ends_at else None
+        if kept is not None and now >= kept.written_at + 7 * 86_400:  # the storage forgot it
+            del self.values[key]
+            return None
+        if kept is not None and now >= kept.ends_at:
+            self.gone(key, self.values.pop(key).value, now)
+            return None
+        return kept
 
-    def store(self, key: bytes, value: object, told: tuple[int, int] | None, now: float) -> bool:
+    def gone(self, key: bytes, value: object, now: float) -> None:
+        """Remember a value for a day; of a key the last four."""
+        if value != TOMBSTONE:
+            remembered = self.bygone.setdefault(key, {})
+            remembered.pop(encode(value), None)
+            remembered[encode(value)] = now + 86_400
+            self.bygone[key] = dict(list(remembered.items())[-4:])
+
+    def store(self, key: bytes, value: object, told: tuple[int, int, int] | None, now: float) -> bool:
         kept = self.alive(key, now)
         if told is None:
-            if kept is not None and one(kept.value, value):
-                return True
-            stamp, ends_at = self.now_ms(now), now + limits.LIFE_S
-            if kept is not None:
-                stamp = max(stamp, kept.stamp + 1)
-        else:
-            stamp, ends_at = believed(*told, now)
+            return self.update(key, value, kept, now)
+        stamp, ends_at = believed(*told, now)
+        if stamp == 0 and self.is_no_news(key, value, now):
+            return True
         if kept is not None and stamp <= kept.stamp:
-            return stamp == kept.stamp and self.prevails(kept, value)
-        if ends_at <= now:
+            if stamp < kept.stamp or encode(value) < encode(kept.value):
+                return False
+            ends_at = ends_at if ends_at > kept.ends_at + 60 else kept.ends_at  # a renewal, or a replication
+        return self.keep(key, Kept(value, stamp, ends_at, now), now)
+
+    def update(self, key: bytes, value: object, kept: Kept | None, now: float) -> bool:
+        """Take what came without a life."""
+        if value == TOMBSTONE:
             return False
-        self.values[key] = Kept(value, stamp, ends_at)
+        if kept is not None and one(kept.value, value):
+            kept.written_at = now
+            return True
+        if self.is_no_news(key, value, now):
+            return True
+        stamp = self.now_ms(now)
+        if kept is not None:
+            stamp = max(stamp, kept.stamp + 1)
+        return self.keep(key, Kept(value, stamp, now + limits.LIFE_S, now), now)
+
+    def keep(self, key: bytes, new: Kept, now: float) -> bool:
+        """Put a value in the place of another."""
+        if new.ends_at <= now:
+            return False
+        kept = self.values.get(key)
+        if kept is not None and not one(kept.value, new.value):
+            self.gone(key, kept.value, now)
+        self.values[key] = new
         return True
+
+    def is_no_news(self, key: bytes, value: object, now: float) -> bool:
+        """Return whether a value of no stamp has been here, and is no longer; then it is remembered for another day."""
+        remembered = self.bygone.get(key, {}).get(encode(value), now) > now
+        if remembered:
+            self.gone(key, value, now)
+        return remembered
 
     def now_ms(self, now: float) -> int:
         """Return the stamp of an update made now: no two are the same."""
         self.own_stamp = max(milliseconds(now), self.own_stamp + 1)
         return self.own_stamp
 
-    @staticmethod
-    def prevails(kept: Kept, value: object) -> bool:
-        """Of two values with one stamp keep the one with the greater bytes, with the life that there is."""
-        if encode(value) < encode(kept.value):
-            return False
-        kept.value = value
-        return True
 
-
-def believed(stamp: int, seconds_left: int, now: float) -> tuple[int, float]:
-    """Bound a life by what is possible: a stamp far ahead is now, and nothing lives for more than a week."""
+def believed(stamp: int, age: int, seconds_left: int, now: float) -> tuple[int, float]:
+    """Bound a life by what is possible: of a stamp far ahead its age counts, and nothing lives for more than a week."""
     stamp = min(stamp, 2**53)
     if stamp > milliseconds(now) + 300_000:
-        stamp = milliseconds(now)
+        stamp = max(milliseconds(now) - age * 1000, 1)
     return stamp, now + min(seconds_left, 7 * 86_400)
 
 
@@ -141,15 +183,21 @@ tellings = st.builds(
         st.integers(-(10**6), 10**6),
     ),
     seconds_left=st.one_of(
-        st.sampled_from([0, 1, 2, 60, 3600, 604_799, 604_800, 604_801, 2**32 - 1]), st.integers(0, 2**32 - 1)
+        st.sampled_from([0, 1, 2, 60, 61, 120, 3600, 604_799, 604_800, 604_801, 2**32 - 1]), st.integers(0, 2**32 - 1)
     ),
+    age=st.sampled_from([0, 0, 1, 3600, 2**32 - 1]),
 )
 keys = st.sampled_from([0, 0, 0, 1])
 events = st.one_of(
     st.builds(Store, key=keys, value=st.integers(0, len(VALUES) - 1), told=st.one_of(st.none(), tellings, tellings)),
     st.builds(Store, key=keys, value=st.integers(0, 1), told=tellings),
     st.builds(Find, key=keys, asks_life=st.booleans(), introduces=st.booleans()),
-    st.builds(Wait, steps=st.sampled_from([1, 7, 8, 9, 480, 28_800, 8 * 604_799, 8 * 604_800]) | st.integers(1, 5000)),
+    st.builds(Store, key=keys, value=st.sampled_from([0, 1, DELETED]), told=st.one_of(st.none(), tellings)),
+    st.builds(
+        Wait,
+        steps=st.sampled_from([1, 7, 8, 9, 480, 28_800, 8 * 86_399, 8 * 86_400, 8 * 604_799, 8 * 604_800])
+        | st.integers(1, 5000),
+    ),
 )
 
 
@@ -180,8 +228,12 @@ class Story:
         if event.told is not None:
             kept = self.model.values.get(key)
             stamp = event.told.stamp(milliseconds(now), kept.stamp if kept is not None else 0)
-            told = stamp, event.told.seconds_left
-            datagram += trailer.of_life(stamp.to_bytes(8, "big") + event.told.seconds_left.to_bytes(4, "big"))
+            told = stamp, event.told.age, event.told.seconds_left
+            datagram += trailer.of_life(
+                stamp.to_bytes(8, "big")
+                + event.told.age.to_bytes(4, "big")
+                + event.told.seconds_left.to_bytes(4, "big")
+            )
         assert self.answer(datagram) is self.model.store(key, value, told, now)
 
     def find(self, event: Find) -> None:
@@ -194,12 +246,12 @@ class Story:
             datagram += trailer.of_life(question)
         kept = self.model.alive(key, now)
         reply = self.twins.ask(datagram, ADDRESS)
-        if kept is None:
+        if kept is None or (kept.value == TOMBSTONE and not event.asks_life):
             assert contacts_in(reply) == set()
             return
         expected = {"value": kept.value}
         if event.asks_life:
-            expected["life"] = life.encode(kept.stamp, int(kept.ends_at - now))
+            expected["life"] = life.encode(kept.stamp, (milliseconds(now) - kept.stamp) / 1000, kept.ends_at - now)
         assert reply is not None
         assert encode(said(reply)) == encode(expected)
 
@@ -232,8 +284,12 @@ OLDER, SAME, NEWER = Told("held", -1, 3600), Told("held", 0, 604_800), Told("hel
 @example([Store(0, 0, Told("now", 10**9, 60)), Wait(1), Store(0, 1, Told("now", 0, 60)), Find(0, True, False)])
 @example([Store(0, 1, Told("epoch", 0, 0)), Store(0, 1, Told("epoch", 0, 1)), Wait(8), Find(0, False, False)])
 @example([Store(0, 8, Told("now", 0, 60)), Store(0, 8, SAME), Store(0, 8, None), Find(0, True, False)])
+@example([Store(0, 0, Told("now", 0, 60)), Store(0, 0, Told("held", 0, 121)), Wait(960), Find(0, True, False)])
+@example([Store(0, 0, Told("now", 0, 60)), Wait(480), Store(0, 0, None), Wait(8 * 86_400), Store(0, 0, None)])
+@example([Store(0, 0, Told("now", 0, 60)), Store(0, DELETED, NEWER), Store(0, 0, None), Find(0, False, True)])
+@example([Store(0, 0, Told("now", 10**9, 60, 3600)), Store(0, 1, Told("now", -1000, 60)), Find(0, True, False)])
 def test_all_ways_keep_what_the_rules_say_and_as_long(drawn: list[Store | Find | Wait]) -> None:
-    """A stamp in the past, equal, newer or ahead, none at all; and time enough for a life to be over."""
+    """A stamp in the past, equal, newer or ahead, none at all; deletions; and time enough for a life to be over."""
     story = Story()
     for event in drawn:
         story.happens(event)

@@ -279,7 +279,7 @@ def test_what_is_remembered_is_forgotten_as_soon_as_a_contact_changes(
 # -- bytes that are nearly the usual ones ----------------------------------------------------------------------------
 
 ID, KEY, HELD, OWN = b"i" * 20, b"k" * 20, b"h" * 20, b"o" * 20
-LIFE = life.encode(int(WALL_START * 1000), 3600)
+LIFE = life.encode(int(WALL_START * 1000), 0, 3600)
 
 
 def nearly(datagram: bytes) -> st.SearchStrategy[bytes]:

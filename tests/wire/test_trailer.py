@@ -272,13 +272,13 @@ def test_nothing_else_is_taken_for_a_life(datagram: bytes, told: bytes, changed:
     "fields",
     [
         {},
-        {trailer.LIFE: bytes(11)},
-        {trailer.LIFE: bytes(13)},
+        {trailer.LIFE: bytes(15)},
+        {trailer.LIFE: bytes(17)},
         {trailer.LIFE: True},
         {trailer.LIFE: [b""]},
-        {trailer.LIFE: "life" * 3},
+        {trailer.LIFE: "life" * 4},
         {trailer.EPHEMERAL: True, trailer.LIFE: b""},
-        {trailer.PADDING: b"", trailer.LIFE: bytes(12)},
+        {trailer.PADDING: b"", trailer.LIFE: bytes(16)},
         {9: 1, trailer.LIFE: b""},
     ],
 )
@@ -310,7 +310,7 @@ def test_a_search_that_introduces_itself_is_read_as_one_that_does_not(key: bytes
     assert trailer.without_padding(introduced) == search + trailer.of_life(life.QUESTION) == search + trailer.QUESTION
 
 
-@pytest.mark.parametrize("told", [bytes(12), b"\xff" * 12, trailer.QUESTION + bytes(4)])
+@pytest.mark.parametrize("told", [bytes(16), b"\xff" * 16, trailer.QUESTION + bytes(8)])
 def test_a_store_that_introduces_itself_is_left_to_a_thorough_look(told: bytes) -> None:
     """It has to wait for the proof of its sender's address in any case."""
     assert trailer.without_padding(trailer.introduction(PING, False, 128, told)) is None

@@ -7,7 +7,7 @@ once, but within a time: who was told to stop is not to be kept waiting.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kademlia.engine import limits
 from kademlia.engine.operation import Operation
@@ -15,7 +15,12 @@ from kademlia.engine.records import FOREVER, NEVER
 from kademlia.node import Node
 
 if TYPE_CHECKING:
+    from kademlia.engine.keeping import Life
     from kademlia.protocol import KademliaProtocol
+
+
+#: Nodes that a value is offered to, one after the other, until one answers: of a table few contacts are dead.
+HEIRS = 2
 
 
 class Leaving:
@@ -63,28 +68,26 @@ class Leaving:
             if key is None:
                 self._walked = True
                 self._maybe_end()
-            elif (heir := self._heir(Node(key))) is not None and (held := protocol.keeping.held(key)) is not None:
+            elif (heirs := self._heirs(Node(key))) and (held := protocol.keeping.held(key)) is not None:
                 self._in_flight += 1
-                protocol.asking.store(heir, key, *held, self)
+                _Bequest(self, protocol, heirs, key, *held).offer()
 
-    def _heir(self, key: Node) -> Node | None:
-        """Return who becomes a holder: nobody if there are so few nodes that all are, or if we are none ourselves."""
+    def _heirs(self, key: Node) -> list[Node]:
+        """Return who becomes a holder, and who if that one is gone, too.
+
+        It is nobody if there are so few nodes that all are holders, or if we are none ourselves.
+        """
         protocol = self._protocol
-        others = protocol.contacts.to_ask(key)
-        is_holder = len(others) == protocol.router.ksize
-        is_holder = is_holder and protocol.source_node.distance_to(key) < others[-1].distance_to(key)
-        return others[-1] if is_holder else None
+        ksize = protocol.router.ksize
+        heirs = protocol.contacts.to_ask(key, ksize - 1 + HEIRS)[ksize - 1 :]
+        is_holder = bool(heirs) and protocol.source_node.distance_to(key) < heirs[0].distance_to(key)
+        return heirs if is_holder else []
 
-    # -- what the calls tell (engine.calls.Asker) ------------------------------------------------------------------
-
-    def settled(self, node: Node, happened: bool, result: object) -> None:
-        """Count who took a value."""
+    def settled(self, took_it: bool) -> None:
+        """Count whether a value found somebody who took it."""
         self._in_flight -= 1
-        self._handed_over += happened and result is True
+        self._handed_over += took_it
         self._maybe_end()
-
-    def slow(self, node: Node) -> None:
-        """Wait: there is a time for all together."""
 
     def _maybe_end(self) -> None:
         if self._walked and not self._in_flight:
@@ -94,3 +97,29 @@ class Leaving:
         """Hand over nothing more."""
         self._until = FOREVER
         self.operation.finish(self._handed_over)
+
+
+class _Bequest:
+    """One value on its way to the first of its heirs that takes it (engine.calls.Asker)."""
+
+    def __init__(
+        self, leaving: Leaving, protocol: KademliaProtocol, heirs: list[Node], key: bytes, value: Any, life: Life
+    ) -> None:
+        self._leaving = leaving
+        self._protocol = protocol
+        self._heirs = heirs
+        self._key = key
+        self._value = value
+        self._life = life
+
+    def offer(self) -> None:
+        self._protocol.asking.store(self._heirs.pop(0), self._key, self._value, self._life, self)
+
+    def settled(self, node: Node, happened: bool, result: object) -> None:
+        if not happened and self._heirs and not self._protocol.stopped:
+            self.offer()
+        else:
+            self._leaving.settled(happened and result is True)
+
+    def slow(self, node: Node) -> None:
+        """Wait: there is a time for all together."""

@@ -126,8 +126,8 @@ LIFE_S = 86_400.0
 #: The longest life, a week: whose publisher is there renews it; it is what `ForgetfulStorage` keeps, too.
 LIFE_MAX_S = 604_800.0
 
-#: The shortest life that a publisher may give: lives are told in whole seconds.
-LIFE_MIN_S = 1.0
+#: The shortest life that a publisher may give: a second is lost since lives are told in whole ones, some in a lookup.
+LIFE_MIN_S = 5.0
 
 #: A publisher's clock may be so much fast; stamps farther ahead count as now, or nobody could replace their values.
 STAMP_AHEAD_S = 300.0
@@ -147,6 +147,9 @@ BYGONE_KEYS_MAX = 65_536
 
 #: Values that are chosen together to give way on a full shelf: looking for them takes a millisecond or two.
 GIVE_WAY_MAX = 64
+
+#: On a full shelf dead values are looked for so often while there are none, or each store would cost a millisecond.
+ENDED_LOOKED_FOR_S = 0.1
 
 #: Values that a node publishes again by itself, at about 300 bytes each besides the values; what exceeds it lives once.
 PUBLISHED_MAX = 100_000

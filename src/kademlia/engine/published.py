@@ -1,8 +1,8 @@
 """What a node published, and publishes again before it dies, until it is told to forget it (section 2.5; R18).
 
 Holders replicate values, but never make their lives longer: that is for their publisher. It renews them with the stamp
-of the first time, so that of two publishers the one who set a value later prevails, whoever renews it last. Who is told
-by most holders that they have something newer has been superseded, and stops.
+of the first time, so that of two publishers the one who set a value later prevails, whoever renews it last. Who is
+refused by most holders, and finds that they have something else, has been superseded, and stops.
 
 What was published with no neighbour there waits until there is one. After a restart everything is published again, for
 the holders may have restarted, too; that is spread over half an hour.
@@ -21,9 +21,15 @@ from kademlia.engine.keeping import Life
 from kademlia.engine.operation import Operation, mapped
 from kademlia.engine.publication import Publication, PublishResult
 from kademlia.engine.records import FOREVER
+from kademlia.wire import rpcudp
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
+    from kademlia.searching import FetchResult
+
+
+#: Times in the heap that no longer count, besides one for each value: they take 100 bytes each.
+STALE_MAX = 1024
 
 
 class Kept(NamedTuple):
@@ -145,12 +151,40 @@ class Published:
         if self._entries.get(key) is not entry or self._protocol.stopped:  # forgotten, or set anew
             return
         if len(result.refused) > len(result.stored):
-            self.forget(key)
-        elif result.stored:
+            entry.running = True
+            protocol = self._protocol
+            protocol.search(key, protocol.router.ksize).then(partial(self._compared, key, entry))
+        elif result.stored and not self._is_thin(result):
             entry.tries = 0
             after = entry.life_s * limits.RENEW_AFTER
             self._put_off(key, entry, self._protocol.chance.jittered(after, limits.RENEW_JITTER))
-        elif not self._protocol.contacts.any_live():
+        else:
+            self._try_again(key, entry)
+
+    def _is_thin(self, result: PublishResult) -> bool:
+        """Return whether more should have it: of the k closest some were silent, as when the network is found again."""
+        protocol = self._protocol
+        answered = len(result.stored) + len(result.refused) + result.kept_here
+        is_lost = protocol.upkeep.adrift or bool(result.silent or protocol.contacts.failing)
+        return answered < protocol.router.ksize and is_lost
+
+    def _compared(self, key: bytes, entry: Entry, found: FetchResult) -> None:
+        """See why most refused it: for something else, which is newer, or for want of room, or to live longer.
+
+        Of stamps that are far ahead holders know the second only: of a renewal it may be the one before.
+        """
+        entry.running = False
+        if self._entries.get(key) is not entry or self._protocol.stopped:
+            return
+        is_ours = found.value is not None and rpcudp.encode(found.value) == rpcudp.encode(entry.value)
+        if found.deleted or (found.value is not None and not is_ours):
+            self.forget(key)
+        else:
+            self._try_again(key, entry)
+
+    def _try_again(self, key: bytes, entry: Entry) -> None:
+        """Wait, for somebody who takes it."""
+        if not self._protocol.contacts.any_live():
             self._put_off(key, entry, 0.0)
         else:
             wait = min(limits.PUBLISH_RETRY_MIN_S * 2**entry.tries, limits.PUBLISH_RETRY_MAX_S)
@@ -160,3 +194,5 @@ class Published:
     def _put_off(self, key: bytes, entry: Entry, seconds: float) -> None:
         entry.due_at = self._protocol.now + seconds
         heappush(self._due, (entry.due_at, key))
+        if len(self._due) > 2 * len(self._entries) + STALE_MAX:  # a program sets the same keys again and again
+            self._due = sorted((entry.due_at, key) for key, entry in self._entries.items() if not entry.running)

@@ -146,7 +146,7 @@ class Straight:
             return None
         if type(value) not in rpcudp.VALUE_TYPES:
             return None
-        record.ours = record.ours or told is not None
+        record.ours = record.ours or bool(told)
         keeping = self._keeping
         life = keeping.believed(told) if told else None
         kept = keeping.put(rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES], value, life)

@@ -23,6 +23,9 @@ WEEK_S = 604_800
 #: What is too old is looked for so many times in a life: it is never seen, but takes memory until then.
 CULLS_PER_LIFE = 64
 
+#: So many lives there may be whose value a program took out of `data` itself, and as many more as there are values.
+LIVES_LEFT_MAX = 1024
+
 #: Keys looked at in one go where all would have to be: 4,096 take a millisecond.
 KEYS_PER_LOOK = 4096
 
@@ -193,6 +196,9 @@ class ForgetfulStorage(IStorage, Shelf):
         """Keep a value with its life."""
         self._set(key, value)
         self.lives[key] = life
+        if len(self.lives) > 2 * len(self.data) + LIVES_LEFT_MAX:
+            for left in [other for other in self.lives if other not in self.data]:
+                del self.lives[left]
 
     def drop(self, key: bytes) -> None:
         """Keep a value no longer."""
