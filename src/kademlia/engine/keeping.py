@@ -255,6 +255,9 @@ class Keeping:
 
     def _made_room(self, key: bytes, value: Any, kept: Any) -> bool:
         """Make room for a value; return whether there is."""
+        if self.shelf.stuck:  # whatever gave way would be lost for nothing
+            self._counts.refused += 1
+            return False
         while not self.shelf.has_room_for(value, kept):
             giving_way = self._room.giving_way(self.shelf, key, self._protocol.now)
             if not giving_way:

@@ -103,6 +103,7 @@ class Machine(Hosted):
             bucket.last_updated = now
         self.upkeep.start(now)
         self.probing.start(now)
+        self.saving.start()
 
     def receive(self, data: bytes, address: Address, now: float) -> bytes | None:
         """Take one datagram; return the answer's bytes to be sent back, or None.

@@ -20,6 +20,7 @@ class Saving:
         self._due_at = FOREVER
         self._committing = False
         self._failed = False  # the last commit; the next is tried when the shelf says so
+        self._took_s = 0.0  # the last commit
         self._waiting: list[Operation[bool]] = []  # for the next commit
         self._shelf: Saved | None = None
         self.use()
@@ -28,6 +29,11 @@ class Saving:
         """Look where values are kept from now on."""
         shelf = self._protocol.keeping.shelf
         self._shelf = shelf if isinstance(shelf, Saved) else None
+
+    def start(self) -> None:
+        """Tell the operator what is to be said of the file."""
+        for line in self._shelf.notices() if self._shelf is not None else ():
+            self._protocol.report(line)
 
     @property
     def always(self) -> bool:
@@ -56,14 +62,15 @@ class Saving:
         elif self._waiting:
             self._due_at = self._protocol.now
         elif self._due_at == FOREVER:
-            self._due_at = self._protocol.now + shelf.commit_every_s
+            wait = shelf.commit_every_s - self._took_s  # so that it is done in time
+            self._due_at = self._protocol.now + max(wait, shelf.commit_every_s / 2)
         return self._due_at
 
     def stop(self) -> None:
         """Commit what waits, here and now; who waits for it is told."""
         if self._shelf is not None and self._shelf.unsaved and not self._committing:
             waiting, self._waiting = self._waiting, []
-            self._ended(self._shelf.commit()(), waiting)
+            self._ended(self._shelf, self._shelf.commit()(), waiting)
 
     def _commit(self) -> None:
         protocol, shelf = self._protocol, self._shelf
@@ -71,16 +78,22 @@ class Saving:
         waiting, self._waiting = self._waiting, []
         self._committing = True
         self._due_at = FOREVER
+        began_at = protocol.now
         work = shelf.commit()
         done = protocol.host.work(work) if protocol.host is not None else finished(work())
-        done.then(lambda fault: self._ended(fault, waiting))
 
-    def _ended(self, fault: Exception | None, waiting: list[Operation[bool]]) -> None:
-        assert self._shelf is not None
+        def ended(fault: Exception | None) -> None:
+            protocol.look_at_clock()
+            self._took_s = protocol.now - began_at
+            self._ended(shelf, fault, waiting)
+
+        done.then(ended)
+
+    def _ended(self, shelf: Saved, fault: Exception | None, waiting: list[Operation[bool]]) -> None:
         self._committing = False
         self._failed = fault is not None
-        news = self._shelf.committed(fault)
-        if not self._shelf.unsaved:  # what was put meanwhile was nothing, or cannot be tried yet
+        news = shelf.committed(fault)
+        if not shelf.unsaved:  # what was put meanwhile was nothing, or cannot be tried yet
             waiting, self._waiting = waiting + self._waiting, []
         if news:
             self._protocol.report(news)

@@ -140,6 +140,10 @@ class Saved(Shelf):
         is told, nothing else is committed, and what is read is what was written.
         """
 
+    def notices(self) -> list[str]:
+        """Return lines for the operator: what was found when it was opened. Each is told once."""
+        return []
+
     @abstractmethod
     def committed(self, fault: Exception | None) -> str | None:
         """Take what the function returned; return a line for the operator if there is news, else None.

@@ -10,8 +10,14 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
+from kademlia.node import ID_BYTES
 from kademlia.storage.interface import IStorage
 from kademlia.storage.shelf import Life
+
+#: The types of a value that a program may set; they are those of the wire.
+VALUE_TYPES = frozenset((int, float, bool, str, bytes))
 
 
 class Face(IStorage):
@@ -26,12 +32,8 @@ class Face(IStorage):
         """Yield the keys of what is so old."""
 
     @abstractmethod
-    def _write_alone(self, key: bytes, value: Any) -> None:
-        """Keep a value that a program sets, or refuse it."""
-
-    @abstractmethod
-    def _drop_alone(self, key: bytes) -> None:
-        """Drop a value that a program deletes, or refuse to."""
+    def _set(self, key: bytes, packed: bytes | None) -> None:
+        """Keep a packed value that a program sets, or drop one; or refuse to."""
 
     def __setitem__(self, key: bytes, value: Any) -> None:
         """Set a key to the given value, as new as can be; a node that gets it gives it a life.
@@ -41,7 +43,17 @@ class Face(IStorage):
             ValueError: The key is not 20 bytes, or the value cannot be packed.
             OSError: The disk has taken nothing for long, and no more can wait for it.
         """
-        self._write_alone(key, value)
+        if not isinstance(key, bytes):
+            raise TypeError(f"a key is {ID_BYTES} bytes, as kademlia.utils.digest makes them, not {key!r}")
+        if len(key) != ID_BYTES:
+            raise ValueError(f"a key is {ID_BYTES} bytes, as kademlia.utils.digest makes them, not {len(key)}: {key!r}")
+        if type(value) not in VALUE_TYPES:
+            raise TypeError(f"a value is an int, float, bool, str or bytes, not a {type(value).__name__}: pack it")
+        try:
+            packed = msgspec.msgpack.encode(value)
+        except OverflowError as error:
+            raise ValueError(f"an int is from -2**63 to 2**64 - 1, not {value}: store it as text") from error
+        self._set(key, packed)
 
     def __getitem__(self, key: bytes) -> Any:
         """Get the value of a key. KeyError if there is none, or it is too old."""
@@ -67,7 +79,7 @@ class Face(IStorage):
         """Drop a value. KeyError if there is none, OSError if the disk has taken nothing for long."""
         if self.read(key) is None:
             raise KeyError(key)
-        self._drop_alone(key)
+        self._set(key, None)
 
     def __contains__(self, key: object) -> bool:
         """Tell whether there is a value for a key."""
