@@ -27,7 +27,7 @@ from typing import Any
 from instructions import NOW, Bench
 
 from kademlia.storage import ForgetfulStorage, IStorage, SQLiteStorage
-from kademlia.storage.sqlite_file import Counts
+from kademlia.storage.disk.file import Counts
 from kademlia.wire import rpcudp
 
 RECORDS = 1_000_000

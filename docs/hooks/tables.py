@@ -17,7 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src/kademlia"
 
 #: Which files are listed, what a user meets first.
-LISTED = ("*.py", "engine/*.py", "wire/*.py", "storage/*.py", "drivers/*.py", "sim/*.py", "cli/__init__.py")
+LISTED = (
+    *("*.py", "engine/*.py", "wire/*.py", "storage/*.py", "storage/disk/*.py"),
+    *("drivers/*.py", "sim/*.py", "cli/__init__.py"),
+)
 
 
 def on_page_markdown(markdown: str, **_kwargs: Any) -> str:

@@ -16,8 +16,8 @@ from tests.storage.sqlite_world import Clocks, key
 
 from kademlia.storage import ForgetfulStorage, IStorage, SQLiteStorage, check_storage
 from kademlia.storage.beside import shelf_of
+from kademlia.storage.disk.order import FARTHEST, nearest
 from kademlia.storage.shelf import Saved
-from kademlia.storage.sqlite_order import FARTHEST, nearest
 
 A, B, C = key(1), key(2), key(3)
 

@@ -15,7 +15,7 @@ import pytest
 from tests.storage.sqlite_world import WALL, Clocks, key
 
 from kademlia.storage import SQLiteStorage
-from kademlia.storage.sqlite_file import VERSION
+from kademlia.storage.disk.file import VERSION
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -231,7 +231,7 @@ class TestRefusals:
     def test_a_file_that_another_program_has_locked_is_refused(
         self, closed: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("kademlia.storage.sqlite_file.WRITER_WAIT_S", 0.01)
+        monkeypatch.setattr("kademlia.storage.disk.file.WRITER_WAIT_S", 0.01)
         connection = sqlite3.connect(closed, isolation_level=None)
         connection.execute("BEGIN IMMEDIATE")
         self.refused(closed, OSError, "another program has locked", "close it")

@@ -9,7 +9,7 @@ import pytest
 from tests.storage.sqlite_world import Clocks, fill_the_disk, key, make_room
 
 from kademlia.storage import SQLiteStorage
-from kademlia.storage.sqlite_waiting import WAITING_BYTES_MAX
+from kademlia.storage.disk.waiting import WAITING_BYTES_MAX
 
 OLD = b"o" * 500
 NEW = b"n" * 500

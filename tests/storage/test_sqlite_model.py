@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.storage.sqlite_world import Clocks, key
 
-from kademlia.storage import SQLiteStorage, sqlite_looks, sqlite_sieve
+from kademlia.storage import SQLiteStorage
+from kademlia.storage.disk import looks, sieve
 from kademlia.storage.shelf import RECORD_BYTES
 
 TTL = 100
@@ -33,10 +34,10 @@ class Machine(RuleBasedStateMachine):
         self.path = Path(self.folder.name, "values.sqlite")
         self.clocks = Clocks()
         self.patches = pytest.MonkeyPatch()  # as with a million values: looks of many pages, and a sieve half made
-        self.patches.setattr(sqlite_looks, "KEYS_PER_PAGE", 3)
-        self.patches.setattr(sqlite_sieve, "KEYS_PER_LOOK", 2)
-        self.patches.setattr(sqlite_sieve, "PLACES_MIN", 8)
-        self.patches.setattr(sqlite_sieve, "PLACES_PER_RECORD", 1)
+        self.patches.setattr(looks, "KEYS_PER_PAGE", 3)
+        self.patches.setattr(sieve, "KEYS_PER_LOOK", 2)
+        self.patches.setattr(sieve, "PLACES_MIN", 8)
+        self.patches.setattr(sieve, "PLACES_PER_RECORD", 1)
         self.storage = self.clocks.open(self.path, ttl=TTL)
         self.saving: Any = None
         self.model: dict[bytes, tuple[Any, complex | None, float]] = {}

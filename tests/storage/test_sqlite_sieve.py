@@ -9,7 +9,7 @@ import pytest
 from tests.storage.sqlite_world import Clocks, key
 
 from kademlia.storage import SQLiteStorage
-from kademlia.storage.sqlite_sieve import KEYS_PER_LOOK, MARKED_MAX, PLACES_MIN, Sieve
+from kademlia.storage.disk.sieve import KEYS_PER_LOOK, MARKED_MAX, PLACES_MIN, Sieve
 
 COUNT = 1000
 

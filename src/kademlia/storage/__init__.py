@@ -13,7 +13,7 @@ from kademlia.storage.interface import IStorage
 from kademlia.storage.memory import ForgetfulStorage
 
 if TYPE_CHECKING:
-    from kademlia.storage.sqlite import SQLiteStorage
+    from kademlia.storage.disk.database import SQLiteStorage
 
 __all__ = ["ForgetfulStorage", "IStorage", "SQLiteStorage", "check_storage", "pairs", "pairs_older_than"]
 
@@ -22,6 +22,6 @@ def __getattr__(name: str) -> Any:
     """Load SQLiteStorage, and sqlite3 with it, when it is asked for."""
     if name != "SQLiteStorage":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from kademlia.storage.sqlite import SQLiteStorage
+    from kademlia.storage.disk.database import SQLiteStorage
 
     return SQLiteStorage

@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any
 
 from kademlia.node import ID_BYTES
-from kademlia.storage.sqlite_file import Record
-from kademlia.storage.sqlite_order import FARTHEST, nearest
+from kademlia.storage.disk.file import Record
+from kademlia.storage.disk.order import FARTHEST, nearest
 
 #: Keys read from the file in one go: 256 take 0.1 ms.
 KEYS_PER_PAGE = 256

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kademlia.storage.disk.file import Record
 from kademlia.storage.shelf import RECORD_BYTES
-from kademlia.storage.sqlite_file import Record
 
 #: What may wait for a disk that takes nothing: beyond it the shelf is stuck, and takes nothing new. At 350 bytes a
 #: record these are 24,000. Twice as much may wait of deletions, which make room.

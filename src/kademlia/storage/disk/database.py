@@ -5,7 +5,7 @@ node takes a batch of it now and then, has another thread save it, and says when
 What is read is what was written, saved or not: the dict is looked into first. Nothing that was saved is lost where the
 disk fails later: the file is as it was, and what could not be saved goes on waiting, up to a bound.
 
-Times in the file are in node time (`storage.sqlite_time`).
+Times in the file are in node time (`storage.disk.nodetime`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 
+from kademlia.storage.disk.face import Face
+from kademlia.storage.disk.file import Counts, Record, SQLiteFile, path_of
+from kademlia.storage.disk.looks import KEYS_PER_PAGE, READ, Looks
+from kademlia.storage.disk.nodetime import Heartbeat, NodeTime
+from kademlia.storage.disk.sieve import Sieve
+from kademlia.storage.disk.waiting import Waiting
 from kademlia.storage.memory import CULLS_PER_LIFE, WEEK_S
 from kademlia.storage.shelf import RECORD_BYTES, Life, Saved
-from kademlia.storage.sqlite_face import Face
-from kademlia.storage.sqlite_file import Counts, Record, SQLiteFile, path_of
-from kademlia.storage.sqlite_looks import KEYS_PER_PAGE, READ, Looks
-from kademlia.storage.sqlite_sieve import Sieve
-from kademlia.storage.sqlite_time import Heartbeat, NodeTime
-from kademlia.storage.sqlite_waiting import Waiting
 
 if TYPE_CHECKING:
     import os

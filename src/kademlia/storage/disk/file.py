@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kademlia.storage.sqlite_lock import Lock
-from kademlia.storage.sqlite_time import Heartbeat
+from kademlia.storage.disk.lock import Lock
+from kademlia.storage.disk.nodetime import Heartbeat
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -1,0 +1,1 @@
+"""Values in a file: `database` is the storage, the rest its parts."""
