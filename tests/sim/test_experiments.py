@@ -7,7 +7,23 @@ from math import isfinite
 
 import pytest
 
-from kademlia.sim.experiments import EXPERIMENTS, Options, Row, aware, bamboo, dead, exact, health, speed
+from kademlia.sim.experiments import (
+    EXPERIMENTS,
+    Options,
+    Row,
+    aware,
+    bamboo,
+    dead,
+    durability,
+    exact,
+    forgotten,
+    half,
+    health,
+    holders,
+    replication,
+    speed,
+    storm,
+)
 from kademlia.sim.experiments.experiment import milliseconds, percentile
 
 SMALL = 40
@@ -24,6 +40,14 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aware, "LEARNING_S", 60.0)
     monkeypatch.setattr(exact, "SIZES", {SMALL: "king"})
     monkeypatch.setattr(speed, "SIZES", (SMALL,))
+    monkeypatch.setattr(durability, "HOURS", 2)
+    monkeypatch.setattr(holders, "HOURS", 1)
+    monkeypatch.setattr(replication, "HOURS", 1)
+    monkeypatch.setattr(forgotten, "DAYS", 3)
+    monkeypatch.setattr(forgotten, "DAY_S", 1_800.0)
+    monkeypatch.setattr(half, "KS", (3,))
+    monkeypatch.setattr(storm, "LOOKS_MIN", (1, 5))
+    monkeypatch.setattr(storm, "SPANS_MIN", ((0, 1), (1, 5)))
 
 
 @pytest.mark.slow
@@ -32,7 +56,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_row_has_a_number(name: str) -> None:
     """Hours of simulation are not to end in a division by zero."""
     ticks = count(1)
-    options = Options(nodes=SMALL, lookups=50, clock=lambda: float(next(ticks)), memory=lambda: next(ticks))
+    options = Options(nodes=SMALL, keys=10, lookups=50, clock=lambda: float(next(ticks)), memory=lambda: next(ticks))
     rows = list(EXPERIMENTS[name].run(options))
     assert rows
     assert all(isfinite(row.ours) for row in rows)

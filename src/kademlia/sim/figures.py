@@ -180,6 +180,19 @@ def hops_against_n(points: Iterable[Point], path: Path) -> None:
         axes.legend(loc="upper left", ncols=2)
 
 
+def traffic(series: Sequence[float], path: Path, about: str = "") -> None:
+    """Draw what a node sent in each second, on average."""
+    minutes = [second / 60 for second in range(len(series))]
+    with _plot(path) as axes:
+        axes.plot(minutes, series, color=COLOURS[0], linewidth=0.8)
+        axes.set_yscale("symlog", linthresh=1.0)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.set_ylim(0, 1.5 * max([1.0, *series]))
+        axes.set(
+            xlabel="virtual time, min", ylabel="datagrams a node and second", title=_titled("What nodes send", about)
+        )
+
+
 def table_health(health: Sequence[Health], path: Path, about: str = "") -> None:
     """Draw what nodes knew of their neighbours, and how much of what they knew was gone, over virtual time."""
     unit, seconds = next(

@@ -59,7 +59,7 @@ class Holders:
 
     def _look_at(self, resident: Resident) -> None:
         keeping, node_id = resident.protocol.keeping, resident.protocol.source_node.id
-        for key, _ in keeping.pairs():
+        for key in keeping.due(0.0):  # whatever its age
             holders = self.of.get(key)
             if holders is not None and keeping.get(key) is not None:
                 holders[node_id] = resident

@@ -10,6 +10,7 @@ from kademlia.node import ID_BYTES, Node
 from kademlia.tree import ID_BITS
 
 if TYPE_CHECKING:
+    from kademlia.sim.resident import Resident
     from kademlia.sim.world import World
 
 
@@ -18,22 +19,25 @@ class Newcomers:
 
     Args:
         world: Where they live.
-        keys: Of what.
         ksize: The k of all nodes.
 
     Attributes:
         count: Pairs so far, of a newcomer and a key to which it is one of the k closest living nodes.
     """
 
-    def __init__(self, world: World, keys: Iterable[bytes], ksize: int) -> None:
+    def __init__(self, world: World, ksize: int) -> None:
         self.count = 0
         self._world = world
-        self._keys = sorted(int.from_bytes(key, "big") for key in keys)
+        self._keys: list[int] = []  # in order
         self._ksize = ksize
 
-    def came(self, newcomer: Node) -> None:
+    def watch(self, keys: Iterable[bytes]) -> None:
+        """Count for these keys from now on."""
+        self._keys = sorted(int.from_bytes(key, "big") for key in keys)
+
+    def came(self, newcomer: Resident) -> None:
         """Count the keys of somebody who lives in the world by now."""
-        self.count += len(self.keys_of(newcomer))
+        self.count += len(self.keys_of(newcomer.node))
 
     def keys_of(self, newcomer: Node) -> list[bytes]:
         """Return the keys to which a node is one of the k closest.

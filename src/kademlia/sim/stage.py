@@ -13,7 +13,7 @@ from kademlia.node import ID_BYTES
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim.churn import Churn, Law
 from kademlia.sim.filled import fill
-from kademlia.sim.latency import KING_MEDIAN_S, Latency
+from kademlia.sim.latency import KING_MEDIAN_S
 from kademlia.sim.stores import Stores
 from kademlia.sim.world import World
 
@@ -38,7 +38,7 @@ class Stage:
         ksize: The k of all of them.
         b: The b of all of them; that of real nodes unless given.
         kinds: The classes of nodes, in turn.
-        latency: A model of latency, or the seconds that a datagram takes one way.
+        world: Where they are to live; a world of their own unless given.
 
     Attributes:
         world: Where it happens.
@@ -56,9 +56,9 @@ class Stage:
         ksize: int = 20,
         b: int | None = 1,
         kinds: tuple[type[KademliaProtocol], ...] = (KademliaProtocol,),
-        latency: Latency | float = ONE_WAY_S,
+        world: World | None = None,
     ) -> None:
-        self.world = World(seed, latency=latency, traced=False)
+        self.world = world or World(seed, latency=ONE_WAY_S, traced=False)
         self.ksize = ksize
         self.stores = Stores(self.world)
         self.values: dict[bytes, object] = {}
@@ -105,7 +105,6 @@ class Stage:
             if accepted:
                 self.values[key] = value
                 self.publishers[key] = publisher
-            forget(publisher.protocol, key)
 
         publisher.protocol.publish(key, value, life_s).then(ended)
 
@@ -134,10 +133,3 @@ class Stage:
         while self.world.now < until:
             self.world.run(min(HOUR_S / 10, until - self.world.now))
             progress(f"{doing}: {self.world.now / HOUR_S:.1f} virtual hours")
-
-
-def forget(protocol: KademliaProtocol, key: bytes) -> None:
-    """Keep a publisher from renewing what it published; whatever is stored stays."""
-    published = getattr(protocol, "published", None)
-    if published is not None:
-        published.forget(key)

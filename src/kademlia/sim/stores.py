@@ -7,6 +7,7 @@ replaced for it.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kademlia.node import ID_BYTES, Address
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 #: The kinds of store, by the module of who asked for it. A copy on the way is what who searched left there (R20).
 REPLICATION, HANDOFF, COPY = "replication", "handoff", "copy"
-KINDS = {"publication": REPLICATION, "handoff": HANDOFF, "outcome": COPY}
+KINDS = {"publication": REPLICATION, "replication": REPLICATION, "handoff": HANDOFF, "outcome": COPY}
 
 #: Stores and lookups of one node for one key belong together if they are so few seconds apart.
 TOGETHER_S = 120.0
@@ -27,13 +28,14 @@ TOGETHER_S = 120.0
 _NAME_AT = rpcudp.HEADER_BYTES + 1
 _STORE = rpcudp.encode("store")
 _FIND = rpcudp.encode("find_node")
+_ASK = rpcudp.encode("find_value")
 
 
 def _key_at(name: bytes) -> int:
     return _NAME_AT + len(name) + 1 + 2 + ID_BYTES + 2
 
 
-_STORED_AT, _SOUGHT_AT = _key_at(_STORE), _key_at(_FIND)
+_STORED_AT, _SOUGHT_AT, _ASKED_AT = _key_at(_STORE), _key_at(_FIND), _key_at(_ASK)
 
 
 class Stores:
@@ -46,12 +48,14 @@ class Stores:
         count: Store requests by kind; a repetition of one that is late counts as "again".
         replications: When each key was replicated, or published: virtual seconds, in order.
         lookups: Lookups of keys.
+        asks: Requests by which a holder that is not among the k closest asks them first.
     """
 
     def __init__(self, world: World) -> None:
         self.count: Counter[str] = Counter()
         self.replications: dict[bytes, list[float]] = {}
         self.lookups = 0
+        self.asks = 0
         self._world = world
         self._keys: set[bytes] = set()  # only ever asked for membership
         self._seen: dict[tuple[bytes, Address, str], float] = {}
@@ -66,15 +70,11 @@ class Stores:
         """Begin to count anew."""
         self.count.clear()
         self.replications.clear()
-        self.lookups = 0
+        self.lookups = self.asks = 0
 
     def intervals(self) -> list[float]:
         """Return the seconds between two replications of a key, of all keys together."""
-        return [
-            later - earlier
-            for times in self.replications.values()
-            for earlier, later in zip(times, times[1:], strict=False)
-        ]
+        return [later - earlier for times in self.replications.values() for earlier, later in pairwise(times)]
 
     def _heard(self, what: bytes, datagram: bytes, source: Address, target: Address) -> None:  # hot
         if what != SENT or datagram[0] != rpcudp.REQUEST:
@@ -83,6 +83,8 @@ class Stores:
             self._store(datagram, source)
         elif datagram.startswith(_FIND, _NAME_AT) and datagram[_SOUGHT_AT : _SOUGHT_AT + ID_BYTES] in self._keys:
             self.lookups += self._begins(datagram[_SOUGHT_AT : _SOUGHT_AT + ID_BYTES], source, "lookup")
+        elif datagram.startswith(_ASK, _NAME_AT) and datagram[_ASKED_AT : _ASKED_AT + ID_BYTES] in self._keys:
+            self.asks += self._kind(datagram, source) == REPLICATION
 
     def _store(self, datagram: bytes, source: Address) -> None:
         key = datagram[_STORED_AT : _STORED_AT + ID_BYTES]

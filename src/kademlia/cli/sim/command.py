@@ -154,13 +154,16 @@ def reproduce(
     nodes: Annotated[
         int | None, typer.Option("--nodes", "-n", min=2, metavar="N", help="Instead of the published size.")
     ] = None,
+    keys: Annotated[
+        int | None, typer.Option("--keys", min=1, metavar="N", help="Values, where an experiment keeps some.")
+    ] = None,
     matrix: Annotated[
         Path | None,
         typer.Option("--matrix", metavar="FILE", help="Measured round trips; without, a map with about the same."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print each row as a JSON object of a line.")] = False,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Draw hops against n into this folder (hops only).")
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw into this folder (hops and restart-storm).")
     ] = None,
 ) -> None:
     """Run a published experiment, and set our numbers beside the published ones.
@@ -173,7 +176,7 @@ def reproduce(
         reproducing.show_list(json)
     elif name is None:
         raise WrongUse("which experiment? See: kademlia sim reproduce --list")
-    elif not reproducing.reproduce(name, read_seeds(seeds), nodes, matrix, json, plot):
+    elif not reproducing.reproduce(name, read_seeds(seeds), nodes, matrix, json, plot, keys):
         raise typer.Exit(faults.NOT_FOUND)
 
 

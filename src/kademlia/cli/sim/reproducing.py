@@ -17,8 +17,8 @@ from kademlia.cli import screen
 from kademlia.cli.faults import WrongUse
 from kademlia.cli.sim import drawing
 from kademlia.cli.sim.machine import memory
+from kademlia.sim import figures
 from kademlia.sim.experiments import EXPERIMENTS, Experiment, Options, Row
-from kademlia.sim.figures import Point, hops_against_n
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,11 +45,17 @@ def show_list(as_json: bool) -> None:
 
 
 def reproduce(
-    name: str, seeds: tuple[int, ...], nodes: int | None, matrix: Path | None, as_json: bool, plot: Path | None = None
+    name: str,
+    seeds: tuple[int, ...],
+    nodes: int | None,
+    matrix: Path | None,
+    as_json: bool,
+    plot: Path | None = None,
+    keys: int | None = None,
 ) -> bool:
     """Run an experiment and print its rows; return whether every target was met.
 
-    Its hops are drawn into a folder, if one is given and the experiment counts hops.
+    Its hops or its traffic are drawn into a folder, if one is given and the experiment tells them.
     """
     experiment = _experiment(name)
     if plot is not None:
@@ -59,11 +65,12 @@ def reproduce(
     console = screen.out()
     show = partial(_show_json, console) if as_json else _Lines(experiment, console).show
     met = True
-    points = []
+    drawn = []
     with _doing(name, console) as progress:
         options = Options(
             seeds=seeds,
             nodes=nodes,
+            keys=keys,
             matrix=matrix,
             progress=progress,
             clock=time.perf_counter,
@@ -73,25 +80,33 @@ def reproduce(
             for row in experiment.run(options):
                 show(row)
                 met &= row.met is not False
-                points += [row.point] if row.point is not None else []
+                drawn += [row] if row.point is not None or row.series is not None else []
         except OSError as fault:
             raise WrongUse(f"cannot read {fault.filename}: {fault.strerror}") from None
         except ValueError as fault:
             raise WrongUse(f"{name}: {fault}") from None
     if plot is not None:
-        _draw(points, plot, console)
+        _draw(drawn, plot, console)
     return met
 
 
-def _draw(points: list[Point], folder: Path, console: Console) -> None:
-    if not points:
+def _draw(rows: list[Row], folder: Path, console: Console) -> None:
+    points = [row.point for row in rows if row.point is not None]
+    drawings: dict[str, Callable[[Path], None]] = {}
+    if points:
+        drawings["hops-against-n"] = partial(figures.hops_against_n, points)
+    for row in rows:
+        if row.series is not None:
+            drawings["traffic"] = partial(figures.traffic, row.series, about=row.setting)
+    if not drawings:
         raise WrongUse("this experiment counts no hops, and so has no plot; leave --plot out, or take: hops")
-    path = folder / "hops-against-n.png"
-    try:
-        hops_against_n(points, path)
-    except OSError as fault:
-        raise WrongUse(f"cannot write {fault.filename}: {fault.strerror}") from None
-    console.print(Text(f"plot  {path}"))
+    for name, draw in drawings.items():
+        path = folder / f"{name}.png"
+        try:
+            draw(path)
+        except OSError as fault:
+            raise WrongUse(f"cannot write {fault.filename}: {fault.strerror}") from None
+        console.print(Text(f"plot  {path}"))
 
 
 def _experiment(name: str) -> Experiment:

@@ -3,12 +3,43 @@
 `kademlia sim reproduce NAME` runs one and prints its rows; docs/simulator.md keeps the results.
 """
 
-from kademlia.sim.experiments import aware, bamboo, dead, exact, health, hops, latency, speed
+from kademlia.sim.experiments import (
+    aware,
+    bamboo,
+    dead,
+    durability,
+    exact,
+    forgotten,
+    half,
+    health,
+    holders,
+    hops,
+    latency,
+    replication,
+    speed,
+    storm,
+)
 from kademlia.sim.experiments.experiment import Experiment, Options, Row
 
 __all__ = ["EXPERIMENTS", "Experiment", "Options", "Row"]
 
 #: All experiments by name, in the order in which they are listed.
 EXPERIMENTS: dict[str, Experiment] = {
-    module.EXPERIMENT.name: module.EXPERIMENT for module in (speed, exact, hops, latency, dead, health, bamboo, aware)
+    module.EXPERIMENT.name: module.EXPERIMENT
+    for module in (
+        speed,
+        exact,
+        hops,
+        latency,
+        dead,
+        health,
+        bamboo,
+        aware,
+        durability,
+        holders,
+        replication,
+        forgotten,
+        half,
+        storm,
+    )
 }

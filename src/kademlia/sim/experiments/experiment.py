@@ -46,6 +46,7 @@ class Row:
     source: str = ""  #: where the target is from
     within: float | None = None  #: instead of a bound: how far from the target it may be, either way
     point: Point | None = None  #: where it stands in the plot of hops, if it belongs there
+    series: tuple[float, ...] | None = None  #: the datagrams of a node in each second, if they are to be drawn
 
     @property
     def met(self) -> bool | None:
