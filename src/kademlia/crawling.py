@@ -221,6 +221,7 @@ class ValueSpiderCrawl(SpiderCrawl):
     def __init__(self, protocol: KademliaProtocol, node: Node, peers: Iterable[Node], ksize: int, alpha: int) -> None:
         super().__init__(protocol, node, peers, ksize, alpha)
         self.nearest_without_value = NodeHeap(node, 1)
+        self._undated: list[Any] = []  # values that came without a life
 
     @property
     def nearestWithoutValue(self) -> NodeHeap:  # the 0.x spelling
@@ -242,12 +243,38 @@ class ValueSpiderCrawl(SpiderCrawl):
             self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
             return
+        self._found(node, value, result.get(life.NAME))
+
+    def _found(self, node: Node, value: Any, told: object) -> None:
+        """Take a value; the first with a life is it, else the most frequent of a few.
+
+        Nodes of the published releases tell no life, and what they have may be old: they keep it for ever.
+        """
+        if life.decode(told) is not None:
+            self._end(value, told)
+            return
+        self._undated.append(value)
+        self.patient = False
+        self._lookup.answered(node, [])
+        if len(self._undated) >= self.alpha:
+            self._end(_most_frequent(self._undated), None)
+
+    def _end(self, value: Any, told: object) -> None:
         self.operation.finish(None if value == TOMBSTONE else value)
         if without := self.nearest_without_value.popleft():
             distance = without.distance_to(self.node)
             nearer = sum(other < distance for other, _ in self.nearest.heap)
-            copy = self.protocol.keeping.cached(result.get(life.NAME), nearer)
+            copy = self.protocol.keeping.cached(told, nearer)
             self.protocol.asking.store(without, self.node.id, value, copy)
 
     def _exhausted(self) -> None:
-        self.operation.finish(None)
+        if self._undated:
+            self._end(_most_frequent(self._undated), None)
+        else:
+            self.operation.finish(None)
+
+
+def _most_frequent(values: list[Any]) -> Any:
+    """Return the value that is there most often, of several the first."""
+    encoded = [rpcudp.encode(value) for value in values]
+    return values[encoded.index(max(encoded, key=encoded.count))]

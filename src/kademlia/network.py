@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kademlia.arguments import check_dht_value_type, check_id, check_port, check_positive, checked_address
 from kademlia.drivers import choice
 from kademlia.drivers.chance import random_id
+from kademlia.engine.limits import LEAVE_S
 from kademlia.engine.operation import Operation, finished, gathered
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.published import Kept
@@ -176,12 +177,16 @@ class Server(Values):
         self._restored = None
         return transport.stopListening() if hasattr(transport, "stopListening") else transport.close()
 
-    def leave(self) -> Any:
-        """Hand the values that this node keeps to their next holders, then `stop`; at most half a minute.
+    def leave(self, seconds: float = LEAVE_S) -> Any:
+        """Hand the values that this node keeps to their next holders, then `stop`.
+
+        Args:
+            seconds: It takes no longer than that; half a minute unless said otherwise.
 
         Returns:
             What ends with the number of values that somebody took.
         """
+        check_positive("seconds", seconds)
         protocol = self._ready()
         left: Operation[int] = Operation()
 
@@ -189,7 +194,7 @@ class Server(Values):
             self.stop()
             left.finish(count)
 
-        protocol.leave().then(gone)
+        protocol.leave(seconds).then(gone)
         return protocol.future(left) if left.done else protocol.awaitable(left)
 
     def bootstrap(self, addrs: Iterable[Address]) -> Any:
@@ -296,9 +301,7 @@ class Server(Values):
             return
         left_out = state.save(fname, replace(saved, published=published))
         if left_out:
-            protocol.report(
-                f"{left_out} published values do not fit into {fname} and end with this run"
-            )
+            protocol.report(f"{left_out} published values do not fit into {fname} and end with this run")
 
     def _earlier_state(self, fname: str | os.PathLike[str]) -> State | None:
         """Return what a file says of this node, or None."""

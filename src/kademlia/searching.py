@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kademlia.crawling import ValueSpiderCrawl
 from kademlia.engine.keeping import Life
 from kademlia.node import Node
-from kademlia.wire import life, rpcudp
+from kademlia.wire import rpcudp
 from kademlia.wire.packed import TOMBSTONE
 
 if TYPE_CHECKING:
@@ -73,36 +73,36 @@ class Search(ValueSpiderCrawl):
         self._hops = {peer.id: 1 for peer in peers}
         self._answers: list[_Answer] = []
         self._hops_to_first: int | None = None
+        self._dated = 0  # of the answers
         own = protocol.keeping.held(node.id)
         if own is not None:
             self._answers.append(_Answer(protocol.source_node, *own))
+            self._dated += 1
             self._hops_to_first = 0
 
     def start(self) -> Any:
         """Start, unless the own store does."""
         if len(self._answers) >= self._quorum:
             self._started = True
-            self._end()
+            self._finish()
             return self.operation
         return super().start()
 
     def _answered(self, node: Node, result: object) -> None:
         if not isinstance(result, dict):
             self._note_hops(node, result)
-            super()._answered(node, result)
-            return
-        storable, value = rpcudp.found_value(result)
-        if not storable:
-            self.protocol.counts.wrong_replies += 1
-            self._lookup.failed(node)
-            return
+        super()._answered(node, result)
+
+    def _found(self, node: Node, value: Any, told: object) -> None:
+        """Take what one holder has; those without a life, which may be old, are enough only if there are more."""
         self._lookup.answered(node, [])
-        believed = self.protocol.keeping.believed(result.get(life.NAME))
-        self._answers.append(_Answer(node, value, believed or Life(0, self.protocol.now)))
+        life = self.protocol.keeping.believed(told)
+        self._answers.append(_Answer(node, value, life or Life(0, self.protocol.now)))
+        self._dated += life is not None
         if self._hops_to_first is None:
             self._hops_to_first = self._hops.get(node.id, 1)
-        if len(self._answers) >= self._quorum:
-            self._end()
+        if self._dated >= self._quorum or len(self._answers) >= self._quorum + self.alpha - 1:
+            self._finish()
 
     def _note_hops(self, node: Node, result: object) -> None:
         hops = self._hops.get(node.id, 1) + 1
@@ -110,9 +110,9 @@ class Search(ValueSpiderCrawl):
             self._hops.setdefault(contact.id, hops)
 
     def _exhausted(self) -> None:
-        self._end()
+        self._finish()
 
-    def _end(self) -> None:
+    def _finish(self) -> None:
         protocol = self.protocol
         result = FetchResult(asked=self.asked, duration=protocol.now - self._began_at)
         if self._answers:

@@ -112,7 +112,9 @@ class Model:
         if told is None:
             return self.update(key, value, kept, now)
         stamp, ends_at = believed(*told, now)
-        if stamp == 0 and self.is_no_news(key, value, now):
+        doubtful = stamp == 0 or stamp % 2 == 1
+        same = kept is not None and one(kept.value, value)
+        if doubtful and not same and self.is_no_news(key, value, now):
             return True
         if kept is not None and stamp <= kept.stamp:
             if stamp < kept.stamp or encode(value) < encode(kept.value):
@@ -132,6 +134,7 @@ class Model:
         stamp = self.now_ms(now)
         if kept is not None:
             stamp = max(stamp, kept.stamp + 1)
+        stamp += stamp % 2 == 0  # made by a holder
         return self.keep(key, Kept(value, stamp, now + limits.LIFE_S, now), now)
 
     def keep(self, key: bytes, new: Kept, now: float) -> bool:
@@ -153,7 +156,8 @@ class Model:
 
     def now_ms(self, now: float) -> int:
         """Return the stamp of an update made now: no two are the same."""
-        self.own_stamp = max(milliseconds(now), self.own_stamp + 1)
+        stamp = max(milliseconds(now), self.own_stamp + 1)
+        self.own_stamp = stamp + stamp % 2
         return self.own_stamp
 
 
@@ -161,7 +165,8 @@ def believed(stamp: int, age: int, seconds_left: int, now: float) -> tuple[int, 
     """Bound a life by what is possible: of a stamp far ahead its age counts, and nothing lives for more than a week."""
     stamp = min(stamp, 2**53)
     if stamp > milliseconds(now) + 300_000:
-        stamp = max(milliseconds(now) - age * 1000, 1)
+        told, stamp = stamp, max(milliseconds(now) - age * 1000, 2)
+        stamp += (told % 2) - (stamp % 2)
     return stamp, now + min(seconds_left, 7 * 86_400)
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from kademlia import __version__
-from kademlia.cli import faults, get, importing, node, ping, screen
+from kademlia.cli import delete, faults, get, importing, node, ping, screen
 from kademlia.cli import set as setting
 from kademlia.cli.demo import command as demo
 from kademlia.cli.sim import command as sim
@@ -27,6 +27,8 @@ HELP = """A distributed hash table: set and get over a network of equals, withou
   [dim]# start a network here, and join it from elsewhere[/]
   [bold]kademlia node[/]
   [bold]kademlia node --bootstrap HOST:8468[/]
+  [dim]# one that keeps id and values over a restart[/]
+  [bold]kademlia node --bootstrap HOST:8468 --data DIR[/]
   [dim]# use it[/]
   [bold]export KADEMLIA_BOOTSTRAP=HOST:8468[/]
   [bold]kademlia set greeting 'hello, world'[/]
@@ -53,7 +55,7 @@ def _version(wanted: bool) -> None:
 @app.callback(
     invoke_without_command=True,
     help=HELP,
-    epilog="Exit codes: 0 done, 1 not found, 2 wrong use, 3 network unreachable.",
+    epilog="Exit codes: 0 done, 1 not found or not done, 2 wrong use, 3 network unreachable.",
 )
 def kademlia(
     context: typer.Context,
@@ -77,6 +79,7 @@ def _add(name: str, command: Callable[..., None], examples: list[tuple[str, str]
 _add("node", node.node, node.EXAMPLES)
 _add("set", setting.set_, setting.EXAMPLES)
 _add("get", get.get, get.EXAMPLES)
+_add("delete", delete.delete, delete.EXAMPLES)
 _add("ping", ping.ping, ping.EXAMPLES)
 _add("import", importing.import_, importing.EXAMPLES)
 _add("demo", demo.demo, demo.EXAMPLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,12 @@ from kademlia.cli import addresses, screen
 from kademlia.cli.faults import Unreachable, WrongUse
 from kademlia.cli.options import BOOTSTRAP_VARIABLE
 from kademlia.network import Server
+
+#: Longest wait for answers that nothing depends on, in seconds: three round trips to the far side of the world.
+SETTLE_S = 1.0
+
+#: How often we look whether they have come, in seconds.
+LOOK_S = 0.01
 
 
 @asynccontextmanager
@@ -44,3 +51,11 @@ async def network(bootstrap: list[str] | None) -> AsyncIterator[Server]:
             raise Unreachable(f"network unreachable: {reasons}")
         log.gather = False
         yield server
+
+
+async def settle(server: Server) -> None:
+    """Wait until what was sent has been answered: who does not know us takes nothing before we proved our address."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + SETTLE_S
+    while server.stats().in_flight and loop.time() < ends_at:  # noqa: ASYNC110  # `Server` tells no event for it
+        await asyncio.sleep(LOOK_S)

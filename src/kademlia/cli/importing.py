@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from kademlia.cli import records, screen
 from kademlia.cli.client import network
 from kademlia.cli.faults import NotFound, Unreachable
-from kademlia.cli.options import Bootstrap
+from kademlia.cli.options import Bootstrap, Ttl
 from kademlia.cli.records import Bad, Format, Record
 from kademlia.network import Server
 
@@ -24,6 +24,7 @@ EXAMPLES = [
     ("kademlia import people.jsonl", 'lines like {"key": "ada", "value": {"born": 1815}} or ["ada", "Lovelace"]'),
     ("kademlia import people.csv", "lines like ada,Lovelace, or any columns with a header that names key and value"),
     ("kademlia import --format csv people.txt --parallel 8", "gently"),
+    ("kademlia import --ttl 7d people.csv", "for a week instead of a day"),
 ]
 
 #: Records read from the file in one go.
@@ -42,15 +43,18 @@ def import_(
     parallel: Annotated[
         int, typer.Option("--parallel", "-j", min=1, max=512, metavar="N", help="Values on their way at once.")
     ] = 32,
+    ttl: Ttl = None,
 ) -> None:
     """Store all records of a file.
+
+    They live for a day unless --ttl says otherwise; import the file again before that is over.
 
     A line that is no record, or whose value cannot be stored, is named on stderr with the reason, and the rest goes
     on; the exit code is then 1. CSV values are texts; JSON values are texts, numbers, true or false, lists and maps.
     """
     with records.opened(path) as file:
         written = records.format_of(path, format)
-        asyncio.run(Import(path, file, written, parallel).run(bootstrap))
+        asyncio.run(Import(path, file, written, parallel, ttl).run(bootstrap))
 
 
 @dataclass(slots=True)
@@ -77,11 +81,12 @@ class Tally:
 class Import:
     """One file on its way into the network."""
 
-    def __init__(self, path: Path, file: BinaryIO, format: Format, parallel: int) -> None:
+    def __init__(self, path: Path, file: BinaryIO, format: Format, parallel: int, ttl: float | None = None) -> None:
         self._path = path
         self._file = file
         self._records = records.read(file, format)
         self._parallel = parallel
+        self._ttl = ttl
         self._tally = Tally()
         self._progress = _progress()
 
@@ -121,7 +126,7 @@ class Import:
             self._fail(record.line, record.reason)
             return
         try:
-            stored = await server.set(record.key, record.value)
+            stored = await server.set(record.key, record.value, ttl=self._ttl, renew=False)
         except (TypeError, ValueError) as fault:
             self._fail(record.line, str(fault))
             return

@@ -1,4 +1,4 @@
-"""The life of a node that a user started: it comes back from its state, joins, tells what happens, and saves itself.
+"""The life of a node that a user started: it comes back from its state or folder, joins, and leaves when it is told to.
 
 Every line on stdout is news; warnings of the library go to stderr.
 """
@@ -10,17 +10,22 @@ import errno
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kademlia import __version__
 from kademlia.cli import addresses, screen
 from kademlia.cli.faults import WrongUse
-from kademlia.cli.stats import table
+from kademlia.cli.folder import MEMORY_BYTES_MAX, Commit, Folder, Room
+from kademlia.cli.news import News
+from kademlia.cli.quantities import counted
 from kademlia.network import Server
+from kademlia.storage import ForgetfulStorage, IStorage
 
-#: How often we look whether the node met others, or lost them, in seconds.
-LOOK_S = 0.25
+#: Longest that a node hands its values over before it ends, in seconds: what starts services allows ten or more.
+LEAVE_S = 5.0
+
+#: Whoever waits longer than that for the end is told why, in seconds.
+TELL_AFTER_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,9 @@ class Plan:
     interface: str
     bootstrap: list[addresses.Address]
     state: Path | None = None
+    data: Path | None = None
+    room: Room = field(default_factory=Room)
+    commit: Commit = "interval"
     ksize: int | None = None
     alpha: int | None = None
     verbose: bool = False
@@ -41,53 +49,69 @@ class Life:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._out = screen.out()
         self._server = Server(driver="asyncio")
+        self._folder: Folder | None = None
+        self._state = plan.state
         self._restored = False
+        self._saving = False
 
     async def run(self) -> None:
         """Live until a signal comes.
 
         Raises:
-            WrongUse: The state cannot be read, or the address cannot be listened on.
+            WrongUse: The state or the folder cannot be used, or the address cannot be listened on.
         """
         screen.show_log(verbose=self._plan.verbose)
-        await self._come_back()
-        await self._listen()
-        ended = asyncio.Event()
-        on_signal("SIGINT", ended.set)
-        on_signal("SIGTERM", ended.set)
-        on_signal("SIGUSR1", self._tell_stats)
-        self._tell_who()
-        news = asyncio.create_task(self._tell_news())
-        ending = asyncio.create_task(ended.wait())
         try:
-            await asyncio.wait([ending, news], return_when=asyncio.FIRST_COMPLETED)
+            await self._come_back(self._storage())
+            await self._listen()
+            await self._live(News(self._server, self._plan.bootstrap, self._plan.verbose))
         finally:
-            self._end()
-        if news.done():  # it never ends by itself: it raised
-            await news
-        news.cancel()
+            self._close()
 
-    # -- beginning and end -----------------------------------------------------------------------------------------
+    async def _live(self, news: News) -> None:
+        signals = Signals()
+        on_signal("SIGUSR1", news.tell_stats)
+        self._tell_back(news)
+        telling = asyncio.create_task(news.go_on(self._save_regularly))
+        await asyncio.wait([signals.first, telling], return_when=asyncio.FIRST_COMPLETED)
+        if telling.done():  # it never ends by itself: it raised
+            await telling
+        telling.cancel()
+        await self._leave(news, signals)
+        news.say("ended")
 
-    async def _come_back(self) -> None:
+    # -- beginning -------------------------------------------------------------------------------------------------
+
+    def _storage(self) -> IStorage:
+        """Return where values are kept, in the folder if there is one."""
         plan = self._plan
-        if plan.state is not None:
-            await self._load(plan.state)
-        self._server.ksize = plan.ksize or self._server.ksize
-        self._server.alpha = plan.alpha or self._server.alpha
+        if plan.data is not None:
+            self._folder = Folder(plan.data, plan.room, plan.commit)
+            self._state = self._folder.state
+            return self._folder.storage
+        return ForgetfulStorage(
+            max_bytes=plan.room.max_bytes or MEMORY_BYTES_MAX,
+            max_records=plan.room.max_records,
+        )
 
-    async def _load(self, state: Path) -> None:
+    async def _come_back(self, storage: IStorage) -> None:
+        restored = await self._loaded(self._state, storage) if self._state is not None else None
+        self._restored = restored is not None
+        self._server = server = restored or Server(driver="asyncio", storage=storage)
+        server.ksize = self._plan.ksize or server.ksize
+        server.alpha = self._plan.alpha or server.alpha
+
+    async def _loaded(self, state: Path, storage: IStorage) -> Server | None:
         if not state.parent.is_dir():
             raise WrongUse(f"there is no folder {state.parent} for the state file; make it first")
         try:
-            self._server = await Server.load_state(state)
-            self._restored = True
+            server: Server = await Server.load_state(state, storage=storage)
         except FileNotFoundError:
-            return
+            return None
         except (OSError, ValueError) as fault:
             raise WrongUse(f"cannot come back from the state: {fault}") from None
+        return server
 
     async def _listen(self) -> None:
         plan = self._plan
@@ -96,86 +120,82 @@ class Life:
         except (OSError, UnicodeError) as fault:
             raise WrongUse(why_not(plan.port, plan.interface, fault)) from None
 
-    def _end(self) -> None:
-        state = self._plan.state
-        if state is not None:
-            try:
-                self._server.save_state(state)
-            except OSError as fault:
-                screen.complain(f"cannot save the state to {state}: {fault.strerror or fault}; the old file is intact")
+    def _tell_back(self, news: News) -> None:
+        """Tell who we are and what came back."""
+        folder = self._folder
+        if folder is None:
+            news.tell_who(f", back from {self._state}" if self._restored else "")
+            return
+        if not self._restored:  # before anybody knows the new id
+            self._save(even_alone=True)
+        news.tell_who(kept=self._what_came_back(folder))
+        for line in folder.storage.notices():
+            screen.complain(line, "yellow")
+
+    def _what_came_back(self, folder: Folder) -> str:
+        values, published = folder.storage.records, self._server.stats().published
+        what = f"{counted(values, 'value')}, {published:,} published"
+        if self._restored:
+            return f"back from {folder.path}: {what}"
+        if values:
+            return f"back from {folder.path}: {what}, with a new id, as {folder.state.name} is not there"
+        return f"new in {folder.path}: id, contacts and values are kept there"
+
+    # -- end -------------------------------------------------------------------------------------------------------
+
+    async def _leave(self, news: News, signals: Signals) -> None:
+        """Save the state and hand the values over, until a second signal comes."""
+        self._save()
+        leaving = asyncio.ensure_future(self._server.leave(LEAVE_S))
+        ends = [leaving, signals.second]
+        done, _ = await asyncio.wait(ends, timeout=TELL_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            news.say(f"leaving: handing values over, for {LEAVE_S:.0f} s at most; a second signal ends it at once")
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        self._server.stop()  # with which `leaving` ends, too
+        handed_over = await leaving
+        if handed_over:
+            news.say(f"handed over {counted(handed_over, 'value')}")
+
+    def _close(self) -> None:
+        """Stop, and let others have the folder; whatever happened."""
         self._server.stop()
-        self._say("ended")
+        told = self._folder.close() if self._folder is not None else None
+        if told is not None:
+            screen.complain(told)
 
-    # -- what it says ----------------------------------------------------------------------------------------------
+    # -- state -----------------------------------------------------------------------------------------------------
 
-    def _say(self, text: str) -> None:
-        self._out.print(text, markup=False)
-        self._out.file.flush()
+    def _save_regularly(self) -> None:
+        """Save the state from now on, as there are contacts in it."""
+        if self._state is not None and not self._saving:
+            self._saving = True
+            self._server.save_state_regularly(self._state)
 
-    def _tell_who(self) -> None:
-        server = self._server
-        assert server.address is not None
-        back = f", back from {self._plan.state}" if self._restored else ""
-        self._say(f"kademlia {__version__}, k = {server.ksize}, alpha = {server.alpha}")
-        self._say(f"id {server.node.id.hex()}{back}")
-        self._say(f"listening on {addresses.written(server.address)}")
-
-    def _tell_stats(self) -> None:
-        self._out.print(table(self._server.stats()))
-        self._out.file.flush()
-
-    async def _tell_news(self) -> None:
-        """Join, and from then on tell whenever others are met or lost."""
-        met = await self._join()
-        contacts = 0
-        saving = False
-        while True:
-            if met and not saving and self._plan.state is not None:
-                saving = True
-                self._server.save_state_regularly(self._plan.state)
-            await asyncio.sleep(LOOK_S)
-            met = self._tell_meeting(met)
-            contacts = self._tell_contacts(contacts)
-
-    async def _join(self) -> bool:
-        """Join by the addresses of the state and of the user; return whether somebody answered."""
-        server = self._server
-        assert server.protocol is not None
-        known = list(dict.fromkeys([*server.protocol.upkeep.bootstrap_addresses, *self._plan.bootstrap]))
-        if not known:
-            self._say(f"alone: waiting for others; they join by: kademlia node --bootstrap {self._reachable_at()}")
-            return False
-        found = await server.bootstrap(known)
-        if found:
-            self._say(f"joined: {_nodes(len(found))} found close to our id")
-        else:
-            self._say("alone: nobody answered; trying again until somebody does")
-        return bool(found)
-
-    def _reachable_at(self) -> str:
-        """Return our address as others write it, as far as we know it."""
-        assert self._server.address is not None
-        ip, port = self._server.address
-        return f"THIS-HOST:{port}" if ip in addresses.EVERYWHERE.values() else addresses.written((ip, port))
-
-    def _tell_meeting(self, met: bool) -> bool:
-        stats = self._server.stats()
-        meets = stats.replies > 0 and stats.contacts > stats.failing and not stats.link_down
-        if meets and not met:
-            self._say(f"no longer alone: {_nodes(stats.contacts - stats.failing)} known")
-        elif met and not meets:
-            self._say("alone: nobody we know answers; trying again until somebody does")
-        return meets
-
-    def _tell_contacts(self, before: int) -> int:
-        stats = self._server.stats()
-        if self._plan.verbose and stats.contacts != before:
-            self._say(f"contacts: {stats.contacts}, {stats.failing} of them silent")
-        return stats.contacts
+    def _save(self, even_alone: bool = False) -> None:
+        if self._state is None:
+            return
+        try:
+            self._server.save_state(self._state, even_alone=even_alone)
+        except OSError as fault:
+            why = fault.strerror or fault
+            screen.complain(f"cannot save the state to {self._state}: {why}; the old file is intact")
 
 
-def _nodes(count: int) -> str:
-    return "1 node" if count == 1 else f"{count} nodes"
+class Signals:
+    """SIGINT and SIGTERM, from now on: the first asks the node to end, the second to do so at once."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.first: asyncio.Future[None] = loop.create_future()
+        self.second: asyncio.Future[None] = loop.create_future()
+        on_signal("SIGINT", self._came)
+        on_signal("SIGTERM", self._came)
+
+    def _came(self) -> None:
+        expected = self.second if self.first.done() else self.first
+        if not expected.done():
+            expected.set_result(None)
 
 
 def on_signal(name: str, action: Callable[[], None]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kademlia.cli import addresses
+from kademlia.cli import addresses, quantities
+from kademlia.cli.faults import WrongUse
+from kademlia.cli.folder import STATE, Room
 from kademlia.cli.life import Life, Plan
 from kademlia.cli.options import Bootstrap
 
@@ -16,9 +19,18 @@ EXAMPLES = [
     ("kademlia node", "the first node of a network, on port 8468"),
     ("kademlia node --bootstrap 192.0.2.1:8468", "one more, on another machine"),
     ("kademlia node --port 0 --interface 127.0.0.1 -b 127.0.0.1:8468", "one more on this machine"),
-    ("kademlia node --state node.json", "come back as the same node"),
+    ("kademlia node --data /var/lib/kademlia", "one that keeps its id, its contacts and its values over a restart"),
+    ("kademlia node --data ada --commit always --max-bytes 20G", "more of them, and safe from a power failure at once"),
+    ("kademlia node --state node.json", "come back as the same node, without its values"),
     ("kill -USR1 PID", "have a running node print what it counted"),
 ]
+
+
+class Commit(StrEnum):
+    """When a node on disk says that it keeps a value."""
+
+    interval = "interval"
+    always = "always"
 
 
 Port = Annotated[
@@ -37,6 +49,37 @@ StateFile = Annotated[
         "at the end.",
     ),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="DIR",
+        help="Keep id, contacts and values in this folder, and come back with them; it is made if it is not there.",
+    ),
+]
+WhenSafe = Annotated[
+    Commit | None,
+    typer.Option(
+        "--commit",
+        help="With --data: a value is on disk within 50 ms (interval), or before the answer leaves (always, slower).",
+        show_default="interval",
+    ),
+]
+MaxBytes = Annotated[
+    int | None,
+    typer.Option(
+        "--max-bytes",
+        metavar="SIZE",
+        parser=quantities.size,
+        help="Room for values, like 512M or 20G, with about 250 bytes for each besides its own. When it is full, the "
+        "dead and then the farthest from the id give way.",
+        show_default="1G with --data, else 256M",
+    ),
+]
+MaxRecords = Annotated[
+    int | None, typer.Option("--max-records", min=1, metavar="N", help="Keep so many values at most.")
+]
 Ksize = Annotated[
     int | None,
     typer.Option(
@@ -54,6 +97,10 @@ def node(
     port: Port = 8468,
     interface: Interface = "0.0.0.0",  # noqa: S104  # a node is there to be reached
     bootstrap: Bootstrap = None,
+    data: Data = None,
+    commit: WhenSafe = None,
+    max_bytes: MaxBytes = None,
+    max_records: MaxRecords = None,
     state: StateFile = None,
     ksize: Ksize = None,
     alpha: Alpha = None,
@@ -61,8 +108,26 @@ def node(
 ) -> None:
     """Run a node: it keeps values of others, and helps everybody find theirs.
 
-    It prints its address and id, and what happens to it. Ctrl-C and SIGTERM end it. While it knows nobody it tries the
-    --bootstrap addresses again by itself, for ever.
+    It prints its address and id, and what happens to it. While it knows nobody it tries the --bootstrap addresses again
+    by itself, for ever.
+
+    Ctrl-C and SIGTERM end it: it hands its values to the nodes that keep them from then on, for five seconds at most. A
+    second signal ends it at once.
     """
-    plan = Plan(port, interface, addresses.parse_all(bootstrap or []), state, ksize, alpha, verbose)
+    if data is not None and state is not None:
+        raise WrongUse(f"--data has the state in it, as {data / STATE}; move {state} there and leave --state out")
+    if data is None and commit is not None:
+        raise WrongUse("--commit is about values on disk; name a folder for them with --data, or leave it out")
+    plan = Plan(
+        port,
+        interface,
+        addresses.parse_all(bootstrap or []),
+        state=state,
+        data=data,
+        room=Room(max_bytes, max_records),
+        commit=(commit or Commit.interval).value,
+        ksize=ksize,
+        alpha=alpha,
+        verbose=verbose,
+    )
     asyncio.run(Life(plan).run())

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from kademlia.arguments import check_life
+from kademlia.cli import quantities
 from kademlia.cli.faults import WrongUse
 
 BOOTSTRAP_VARIABLE = "KADEMLIA_BOOTSTRAP"
@@ -33,3 +35,29 @@ def utf8(text: str) -> str:
 
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The key, a text.", show_default=False, callback=utf8)]
+
+
+def life(text: str) -> float:
+    """Return the life of a value, in seconds.
+
+    Raises:
+        WrongUse: The text is none, or holders do not keep a value for so short or long.
+    """
+    span = quantities.seconds(text)
+    try:
+        return check_life(span)
+    except ValueError as fault:
+        bounds = str(fault).partition(";")[0]  # what follows there is for programs
+        raise WrongUse(f"--{bounds}; set the value again before it ends") from None
+
+
+Ttl = Annotated[
+    float | None,
+    typer.Option(
+        "--ttl",
+        metavar="TIME",
+        help="How long the value lives: seconds, or like 90m, 12h, 7d (the most). A day unless given.",
+        parser=life,
+        show_default=False,
+    ),
+]

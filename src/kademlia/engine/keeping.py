@@ -6,7 +6,8 @@ the published releases values live for ever, and a holder that missed an update 
 tells when the value was set; its publisher renews it with the same stamp and a later end.
 
 Those releases send no stamp. What they store is an update made now, unless it is what is kept here already, or was kept
-here and is no longer (`engine.bygone`).
+here and is no longer (`engine.bygone`). Its stamp is marked as made by a holder, so that others who know the value for
+an old one are not taken in either.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from kademlia.storage.beside import shelf_of
 from kademlia.storage.shelf import Shelf
 from kademlia.wire import life as wire_life
 from kademlia.wire import rpcudp
+from kademlia.wire.life import BY_HOLDER
 from kademlia.wire.packed import TOMBSTONE
 
 if TYPE_CHECKING:
@@ -135,7 +137,7 @@ class Keeping:
             life = self._stamped_now(key, value, held)
             if life is None:
                 return True
-        elif not life.stamp and self.bygone.has(key, value, now):
+        elif (life.stamp & BY_HOLDER or not life.stamp) and self._is_bygone(key, value, held):
             return True
         elif held is not None:
             life = _later(value, life, *held)
@@ -171,12 +173,13 @@ class Keeping:
 
     # -- lives -----------------------------------------------------------------------------------------------------
 
-    def new_life(self, seconds: float = limits.LIFE_S, key: bytes | None = None) -> Life:
+    def new_life(self, seconds: float = limits.LIFE_S, key: bytes | None = None, after: int = 0) -> Life:
         """Return the life of what is published now; of two the later has the later stamp.
 
         Args:
             seconds: How long it is to be kept.
             key: Of what; it is newer than what is kept here of it, whosever clock is wrong.
+            after: A stamp that it is to be newer than.
 
         Raises:
             ValueError: The seconds are not from `LIFE_MIN_S` to `LIFE_MAX_S`, or no number.
@@ -188,8 +191,8 @@ class Keeping:
             )
         protocol = self._protocol
         held = self.held(key) if key is not None else None
-        after = max(self._last_stamp, held[1].stamp if held is not None else 0)
-        self._last_stamp = max(self._wall_ms(), after + 1)
+        after = max(after, self._last_stamp, held[1].stamp if held is not None else 0)
+        self._last_stamp = max(self._wall_ms(), after + 1) + 1 & ~BY_HOLDER
         return Life(self._last_stamp, protocol.now + seconds)
 
     def life_of(self, key: bytes) -> Life:
@@ -220,7 +223,7 @@ class Keeping:
         held = self.held(key)
         return self.told(held[1]) if held is not None and _same(held[0], value) else None
 
-    def believed(self, told: bytes | None) -> Life | None:
+    def believed(self, told: object) -> Life | None:
         """Return the life that others told of, within our bounds; None if they told none."""
         read = wire_life.decode(told)
         if read is None:
@@ -228,10 +231,10 @@ class Keeping:
         stamp, age, seconds_left = read
         wall = self._wall_ms()
         if stamp > wall + limits.STAMP_AHEAD_S * 1000:
-            stamp = max(wall - age * 1000, 1)
+            stamp = max(wall - age * 1000, 2) & ~BY_HOLDER | stamp & BY_HOLDER
         return Life(stamp, self._protocol.now + min(seconds_left, limits.LIFE_MAX_S))
 
-    def cached(self, told: bytes | None, nearer: int) -> Life:
+    def cached(self, told: object, nearer: int) -> Life:
         """Return the life of a copy on the way: half of what is left for every k nodes that are nearer (R20, R21)."""
         protocol = self._protocol
         stamp, ends_at = self.believed(told) or Life(0, protocol.now + limits.REFRESH_S)
@@ -246,27 +249,32 @@ class Keeping:
         """
         if held is not None and _same(value, held[0]):
             return self.life_of(key)
-        if self.bygone.has(key, value, self._protocol.now):
+        if self._is_bygone(key, value, held):
             return None
-        update = self.new_life()
-        if held is None or held[1] is None or update.stamp > held[1].real:
-            return update
-        return update._replace(stamp=int(held[1].real) + 1)  # newer, whosever clock is wrong
+        after = int(held[1].real) if held is not None and held[1] is not None else 0
+        life = self.new_life()
+        return life._replace(stamp=max(life.stamp, after + 1) | BY_HOLDER)  # newer, whosever clock is wrong
+
+    def _is_bygone(self, key: bytes, value: Any, held: tuple[Any, complex | None] | None) -> bool:
+        """Return whether a value was here and is no longer."""
+        return not (held is not None and _same(value, held[0])) and self.bygone.has(key, value, self._protocol.now)
 
     def _made_room(self, key: bytes, value: Any, kept: Any) -> bool:
         """Make room for a value; return whether there is."""
-        if self.shelf.stuck:  # whatever gave way would be lost for nothing
-            self._counts.refused += 1
-            return False
-        while not self.shelf.has_room_for(value, kept):
-            giving_way = self._room.giving_way(self.shelf, key, self._protocol.now)
+        shelf = self.shelf
+        for _ in range(limits.GIVE_WAY_MAX):  # a shelf far over its bound shrinks bit by bit
+            if shelf.stuck:  # whatever gave way would be lost for nothing
+                break
+            giving_way = self._room.giving_way(shelf, key, self._protocol.now)
             if not giving_way:
-                self._counts.refused += 1
-                return False
+                break
             self._counts.evicted += len(giving_way)
             for other in giving_way:
                 self._give_way(other)
-        return True
+            if shelf.has_room_for(value, kept):
+                return True
+        self._counts.refused += 1
+        return False
 
     def _give_way(self, key: bytes) -> None:
         """Drop a value; one that is alive is not remembered: it may come again when there is room."""

@@ -23,7 +23,7 @@ from kademlia.engine.keeping import Keeping
 from kademlia.engine.probing import Probing
 from kademlia.engine.proximity import Proximity
 from kademlia.engine.published import Kept
-from kademlia.engine.records import FOREVER, Records
+from kademlia.engine.records import FOREVER, NEVER, Records
 from kademlia.engine.rpcs import overrides
 from kademlia.engine.saving import Saving
 from kademlia.engine.stats import Counts, Stats
@@ -226,5 +226,5 @@ class Machine(Hosted):
     def _welcome(self, node: Node) -> None:
         if self._welcomes_itself:
             cast("KademliaProtocol", self).welcome_if_new(node)
-        elif self.router.add_contact(node):
-            self.upkeep.handoff.to(node)  # as `welcome_if_new`, without what a program awaits
+        elif self.router.add_contact(node) and self.records.of(node.address).asked_us_at > NEVER:
+            self.upkeep.handoff.to(node)  # as `welcome_if_new`; whom we came upon was there before us, and has them

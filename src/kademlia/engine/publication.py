@@ -43,7 +43,7 @@ class Publication:
 
     `operation` ends with True if at least one other node accepted the value, once every holder has answered or is late;
     `whole` with a `PublishResult`, once every holder has answered or never will. The own node counts as one of the k:
-    the value is kept here too if we are nearer than the farthest holder, and if there is nobody else.
+    the value is kept here too if we are nearer than the farthest holder, and if there are fewer than k.
     """
 
     def __init__(self, protocol: KademliaProtocol, key: Node, value: object, life: Life) -> None:
@@ -91,8 +91,7 @@ class Publication:
     def _store_at(self, holders: list[Node]) -> None:
         self._looking = False
         protocol = self._protocol
-        own = protocol.source_node.distance_to(self._key)
-        if not holders or own < holders[-1].distance_to(self._key):
+        if self._is_holder(holders):
             if not protocol.stopped:
                 self.result.kept_here = protocol.keeping.put(self._key.id, self._value, self.life)
             holders = holders[: protocol.router.ksize - 1] or holders
@@ -102,6 +101,14 @@ class Publication:
         for node in fresh:
             protocol.asking.store(node, self._key.id, self._value, self.life, self, self._body)
         self._maybe_end()
+
+    def _is_holder(self, holders: list[Node]) -> bool:
+        """Return whether the own node is one of the k closest; one that will be gone in a moment is none."""
+        protocol = self._protocol
+        if len(holders) < protocol.router.ksize:
+            return not holders or not protocol.ephemeral
+        own = protocol.source_node.distance_to(self._key)
+        return own < holders[-1].distance_to(self._key) and not protocol.ephemeral
 
     # -- what the calls tell (engine.calls.Asker) ------------------------------------------------------------------
 

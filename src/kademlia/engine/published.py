@@ -82,6 +82,9 @@ class Published:
         if key not in self._entries and len(self._entries) >= limits.PUBLISHED_MAX:
             self._protocol.report(f"{limits.PUBLISHED_MAX:,} values are published by this node: {key.hex()} lives once")
             return
+        earlier = self._entries.get(key)
+        if earlier is not None and rpcudp.encode(earlier.value) != rpcudp.encode(value):
+            self._protocol.keeping.bygone.add(key, earlier.value, self._protocol.now)
         entry = self._entries[key] = Entry(value, life_s, publication.life.stamp)
         entry.running = True
         publication.whole.then(partial(self._published, key, entry))
@@ -150,14 +153,13 @@ class Published:
         entry.running = False
         if self._entries.get(key) is not entry or self._protocol.stopped:  # forgotten, or set anew
             return
-        if len(result.refused) > len(result.stored):
+        if result.refused:
             entry.running = True
             protocol = self._protocol
-            protocol.search(key, protocol.router.ksize).then(partial(self._compared, key, entry))
+            mostly = len(result.refused) > len(result.stored)
+            protocol.search(key, protocol.router.ksize).then(partial(self._compared, key, entry, mostly))
         elif result.stored and not self._is_thin(result):
-            entry.tries = 0
-            after = entry.life_s * limits.RENEW_AFTER
-            self._put_off(key, entry, self._protocol.chance.jittered(after, limits.RENEW_JITTER))
+            self._settle(key, entry)
         else:
             self._try_again(key, entry)
 
@@ -168,19 +170,32 @@ class Published:
         is_lost = protocol.upkeep.adrift or bool(result.silent or protocol.contacts.failing)
         return answered < protocol.router.ksize and is_lost
 
-    def _compared(self, key: bytes, entry: Entry, found: FetchResult) -> None:
-        """See why most refused it: for something else, which is newer, or for want of room, or to live longer.
+    def _compared(self, key: bytes, entry: Entry, mostly: bool, found: FetchResult) -> None:
+        """See why some, or most, refused it: for something newer, for want of room, or because of a clock.
 
-        Of stamps that are far ahead holders know the second only: of a renewal it may be the one before.
+        What they have may be a value that we ourselves published before, and that a node of a published release brought
+        back: then ours is the newer one, and is dated anew.
         """
         entry.running = False
-        if self._entries.get(key) is not entry or self._protocol.stopped:
+        protocol = self._protocol
+        if self._entries.get(key) is not entry or protocol.stopped:
             return
         is_ours = found.value is not None and rpcudp.encode(found.value) == rpcudp.encode(entry.value)
-        if found.deleted or (found.value is not None and not is_ours):
+        if found.value is not None and not is_ours and protocol.keeping.bygone.has(key, found.value, protocol.now):
+            entry.stamp = protocol.keeping.new_life(entry.life_s, key, int((found.stamp or 0.0) * 1000) + 1).stamp
+            self._put_off(key, entry, 0.0)
+        elif mostly and (found.deleted or (found.value is not None and not is_ours)):
             self.forget(key)
-        else:
+        elif mostly:  # of stamps that are far ahead holders know the second only: of a renewal it may be the one before
             self._try_again(key, entry)
+        else:
+            self._settle(key, entry)
+
+    def _settle(self, key: bytes, entry: Entry) -> None:
+        """Be content until it has to be renewed."""
+        entry.tries = 0
+        after = entry.life_s * limits.RENEW_AFTER
+        self._put_off(key, entry, self._protocol.chance.jittered(after, limits.RENEW_JITTER))
 
     def _try_again(self, key: bytes, entry: Entry) -> None:
         """Wait, for somebody who takes it."""

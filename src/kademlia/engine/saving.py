@@ -11,6 +11,10 @@ from kademlia.storage.shelf import Saved
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
 
+#: The share of what a slow commit took that the next is given at least: one in ten or so takes several times as long as
+#: the others, since SQLite puts its log back into the database then.
+REMEMBERED = 0.98
+
 
 class Saving:
     """The commits of one node; nothing to do where values are kept in memory."""
@@ -20,7 +24,8 @@ class Saving:
         self._due_at = FOREVER
         self._committing = False
         self._failed = False  # the last commit; the next is tried when the shelf says so
-        self._took_s = 0.0  # the last commit
+        self._began_at = 0.0  # the last commit
+        self._takes_s = 0.0  # a commit, from when it was due
         self._waiting: list[Operation[bool]] = []  # for the next commit
         self._shelf: Saved | None = None
         self.use()
@@ -29,6 +34,8 @@ class Saving:
         """Look where values are kept from now on."""
         shelf = self._protocol.keeping.shelf
         self._shelf = shelf if isinstance(shelf, Saved) else None
+        if self._shelf is not None:
+            self._takes_s = self._shelf.commit_every_s / 2  # until it is known
 
     def start(self) -> None:
         """Tell the operator what is to be said of the file."""
@@ -62,8 +69,7 @@ class Saving:
         elif self._waiting:
             self._due_at = self._protocol.now
         elif self._due_at == FOREVER:
-            wait = shelf.commit_every_s - self._took_s  # so that it is done in time
-            self._due_at = self._protocol.now + max(wait, shelf.commit_every_s / 2)
+            self._due_at = self._due_from(shelf, self._protocol.now)
         return self._due_at
 
     def stop(self) -> None:
@@ -77,23 +83,29 @@ class Saving:
         assert shelf is not None
         waiting, self._waiting = self._waiting, []
         self._committing = True
-        self._due_at = FOREVER
-        began_at = protocol.now
+        due_at, self._due_at = self._due_at, FOREVER
+        self._began_at = protocol.now
         work = shelf.commit()
         done = protocol.host.work(work) if protocol.host is not None else finished(work())
 
         def ended(fault: Exception | None) -> None:
             protocol.look_at_clock()
-            self._took_s = protocol.now - began_at
+            self._takes_s = max(protocol.now - due_at, self._takes_s * REMEMBERED)
             self._ended(shelf, fault, waiting)
 
         done.then(ended)
+
+    def _due_from(self, shelf: Saved, since: float) -> float:
+        """Return when a commit has to begin so that it is done in time for what waits since then."""
+        return since + max(shelf.commit_every_s - self._takes_s, shelf.commit_every_s / 2)
 
     def _ended(self, shelf: Saved, fault: Exception | None, waiting: list[Operation[bool]]) -> None:
         self._committing = False
         self._failed = fault is not None
         news = shelf.committed(fault)
-        if not shelf.unsaved:  # what was put meanwhile was nothing, or cannot be tried yet
+        if shelf.unsaved:  # it may wait since the commit began
+            self._due_at = self._due_from(shelf, self._began_at)
+        else:  # what was put meanwhile was nothing, or cannot be tried yet
             waiting, self._waiting = waiting + self._waiting, []
         if news:
             self._protocol.report(news)
