@@ -76,7 +76,7 @@ async def test_the_commands_of_the_readme_work_in_their_order(tmp_path: Path):
     (tmp_path / "pairs.csv").write_text("ada,Lovelace\n")
     shown = next(block for block in blocks(ROOT / "README.md", "") if block.startswith("kademlia node"))
     commands = [line.split("#")[0].split() for line in shown.splitlines()]
-    assert [command[1] for command in commands] == ["node", "node", "set", "get", "ping", "import", "demo"]
+    assert [command[1] for command in commands] == ["node", "node", "set", "get", "delete", "ping", "import", "demo"]
 
     outputs = []
     async with AsyncExitStack() as nodes:

@@ -129,6 +129,14 @@ async def test_many_values_are_stored_and_found_by_one_call_each():
     assert await output_of("many.py", "--values", 50) == "stored 50 of 50 values\nfound 50 of 50 values\n"
 
 
+async def test_a_value_is_published_fetched_and_deleted():
+    assert await output_of("publish.py") == (
+        "5 nodes stored it for 60 minutes, 0 refused it\n"
+        "'fiat lux': 3 have it, 0 had an older one\n"
+        "after delete: None\n"
+    )
+
+
 async def test_many_nodes_in_one_process_find_all_values():
     assert (await output_of("many_nodes.py", "--nodes", 12)).startswith("12 nodes find 20 of 20 values")
 
