@@ -246,9 +246,10 @@ class ValueSpiderCrawl(SpiderCrawl):
         self._found(node, value, result.get(life.NAME))
 
     def _found(self, node: Node, value: Any, told: object) -> None:
-        """Take a value; the first with a life is it, else the most frequent of a few.
+        """Take a value; the first with a life is it, else the most frequent of all.
 
-        Nodes of the published releases tell no life, and what they have may be old: they keep it for ever.
+        Nodes of the published releases tell no life, and what they have may be old: they keep it for ever. So one of
+        theirs is not the end, but nobody who is late is waited for any more.
         """
         if life.decode(told) is not None:
             self._end(value, told)
@@ -256,8 +257,6 @@ class ValueSpiderCrawl(SpiderCrawl):
         self._undated.append(value)
         self.patient = False
         self._lookup.answered(node, [])
-        if len(self._undated) >= self.alpha:
-            self._end(_most_frequent(self._undated), None)
 
     def _end(self, value: Any, told: object) -> None:
         self.operation.finish(None if value == TOMBSTONE else value)

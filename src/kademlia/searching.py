@@ -94,14 +94,14 @@ class Search(ValueSpiderCrawl):
         super()._answered(node, result)
 
     def _found(self, node: Node, value: Any, told: object) -> None:
-        """Take what one holder has; those without a life, which may be old, are enough only if there are more."""
+        """Take what one holder has; those without a life may be old, and do not count for the quorum."""
         self._lookup.answered(node, [])
         life = self.protocol.keeping.believed(told)
         self._answers.append(_Answer(node, value, life or Life(0, self.protocol.now)))
         self._dated += life is not None
         if self._hops_to_first is None:
             self._hops_to_first = self._hops.get(node.id, 1)
-        if self._dated >= self._quorum or len(self._answers) >= self._quorum + self.alpha - 1:
+        if self._dated >= self._quorum:
             self._finish()
 
     def _note_hops(self, node: Node, result: object) -> None:

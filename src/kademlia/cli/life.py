@@ -129,8 +129,6 @@ class Life:
         if not self._restored:  # before anybody knows the new id
             self._save(even_alone=True)
         news.tell_who(kept=self._what_came_back(folder))
-        for line in folder.storage.notices():
-            screen.complain(line, "yellow")
 
     def _what_came_back(self, folder: Folder) -> str:
         values, published = folder.storage.records, self._server.stats().published
