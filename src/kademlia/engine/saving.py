@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: the others, since SQLite puts its log back into the database then.
 REMEMBERED = 0.98
 
+#: The share of the interval that is left for the system's own delays.
+SPARE = 0.1
+
 
 class Saving:
     """The commits of one node; nothing to do where values are kept in memory."""
@@ -96,8 +99,12 @@ class Saving:
         done.then(ended)
 
     def _due_from(self, shelf: Saved, since: float) -> float:
-        """Return when a commit has to begin so that it is done in time for what waits since then."""
-        return since + max(shelf.commit_every_s - self._takes_s, shelf.commit_every_s / 2)
+        """Return when a commit has to begin so that it is done in time for what waits since then.
+
+        It is not sooner than after half of the interval: a disk that takes longer than the other half is too slow.
+        """
+        every_s = shelf.commit_every_s
+        return since + max((1 - SPARE) * every_s - self._takes_s, every_s / 2)
 
     def _ended(self, shelf: Saved, fault: Exception | None, waiting: list[Operation[bool]]) -> None:
         self._committing = False

@@ -22,7 +22,6 @@ from kademlia.storage.disk.face import Face
 from kademlia.storage.disk.file import Counts, Record, SQLiteFile, path_of
 from kademlia.storage.disk.looks import KEYS_PER_PAGE, READ, Looks
 from kademlia.storage.disk.nodetime import Heartbeat, NodeTime
-from kademlia.storage.disk.sieve import Sieve
 from kademlia.storage.disk.waiting import Waiting
 from kademlia.storage.memory import CULLS_PER_LIFE, WEEK_S
 from kademlia.storage.shelf import RECORD_BYTES, Life, Saved
@@ -95,23 +94,15 @@ class SQLiteStorage(Face, Saved):
         self._beat_at = self._flush_at = self._cull_at = clock()
         self._select = self._file.reader.cursor().execute
         self._looks = Looks(self._file.reader, self._unsaved, self._unread)
-        self._sieve = Sieve(self._looks.saved)
-        self._sieve.begin(self._records, ())
         self._file.hold()
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def read(self, key: bytes) -> tuple[Any, Life] | None:  # hot
         """Return a value and its life; None if there is none, or it is too old."""
-        unsaved = self._unsaved
-        sieve = self._sieve
-        if key in unsaved:
-            held = unsaved[key]
-        elif not sieve.marks[hash(key) & sieve.mask]:
-            return None
+        if key in self._unsaved:
+            held = self._unsaved[key]
         else:
-            if sieve.unfinished:
-                sieve.go_on()
             try:
                 held = self._select(READ, (key,)).fetchone()
             except sqlite3.Error as fault:
@@ -208,8 +199,6 @@ class SQLiteStorage(Face, Saved):
         self._records += (held is not None) - (old is not None)
         self._value_bytes += (len(held[3]) if held else 0) - (len(old[3]) if old else 0)
         self._waiting.put(key, held)
-        if held is not None and self._sieve.add(key):
-            self._sieve.begin(self._records + len(self._unsaved), self._unsaved)
 
     # -- saving ----------------------------------------------------------------------------------------------------
 
@@ -322,7 +311,6 @@ class SQLiteStorage(Face, Saved):
         """Count what could not be read, and say so once."""
         self._refuse_if_closed()
         self.faults += 1
-        self._sieve.spoil()
         if self.faults == 1:
             self._news.append(
                 f"{self.path} cannot be read in places ({fault}): what is there counts as not there; stop the node and "
