@@ -87,6 +87,11 @@ class Process:
         except OSError:
             return int(self.ask("cpu"))
 
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> None:
         """End it, and wait until it has ended."""
         assert self._process.stdin is not None
@@ -94,8 +99,7 @@ class Process:
         try:
             self._process.wait(END_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
 
 
 def rest(seconds: float = 0.02) -> None:

@@ -69,7 +69,7 @@ async def test_many_are_set_and_got_by_one_call(pair: list[Server]) -> None:
 
 
 async def test_who_does_not_hold_a_value_gets_it_and_passes_on_what_travels() -> None:
-    """With k = 3 of eight most readers ask others. Stores hold what travels, the copies that lookups leave behind too."""
+    """With k = 3 of eight most readers ask others. Stores hold what travels, copies that lookups leave too."""
     async with network(8, ksize=3) as servers:
         for number in range(4):
             assert await servers[number].set(f"key {number}", {"number": [number]})

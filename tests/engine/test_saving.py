@@ -33,19 +33,20 @@ class Disk(ForgetfulStorage, Saved):
         self.saved: dict[bytes, Any] = {}
         self.full = False
         self.commits = 0
-        self._dirty: dict[bytes, None] = {}
-        self._taken: dict[bytes, None] = {}
+        self.waited: list[float] = []  # of each value that was committed: for how long
+        self._dirty: dict[bytes, float] = {}
+        self._taken: dict[bytes, float] = {}
         self._failing = False
 
     def write(self, key: bytes, value: Any, life: complex) -> None:
         """Keep it in memory until it is committed."""
         super().write(key, value, life)
-        self._dirty[key] = None
+        self._dirty.setdefault(key, self.clock())
 
     def drop(self, key: bytes) -> None:
         """As `write`."""
         super().drop(key)
-        self._dirty[key] = None
+        self._dirty.setdefault(key, self.clock())
 
     @property
     def unsaved(self) -> bool:
@@ -62,6 +63,7 @@ class Disk(ForgetfulStorage, Saved):
             if self.full:
                 return OSError("no space left")
             self.commits += 1
+            self.waited += [self.clock() - since for since in self._taken.values()]
             self.saved.update({key: held[1] for key, held in records.items() if held is not None})
             for key in [key for key, held in records.items() if held is None]:
                 self.saved.pop(key, None)
@@ -145,6 +147,24 @@ def test_what_is_written_is_committed_within_the_interval_and_together() -> None
     world.run(0.05)
     assert len(disk.saved) == 101
     assert disk.commits == commits + 1
+
+
+@pytest.mark.parametrize("takes", [0.0, 0.001, 0.01, 0.025])
+def test_what_comes_while_a_commit_goes_on_is_committed_within_the_interval_too(takes: float) -> None:
+    """It waits for the end of that commit and then for its own: both have to fit into the 50 ms."""
+    world, node, disk, _ = node_with_disk(seconds=takes)
+    keeping = node.protocol.keeping
+    commits = disk.commits
+    disk.waited.clear()
+    for number in range(2000):
+        node.protocol.look_at_clock()
+        keeping.put(digest(number), number, keeping.new_life())
+        node.wake()
+        world.run(0.001)
+    world.run(0.1)
+    assert len(disk.waited) == 2000
+    assert max(disk.waited) < 0.0501
+    assert disk.commits - commits <= 2.1 / 0.025
 
 
 def test_a_quiet_node_commits_nothing() -> None:

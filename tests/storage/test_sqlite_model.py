@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.storage.sqlite_world import Clocks, key
 
 from kademlia.storage import SQLiteStorage
-from kademlia.storage.disk import looks, sieve
+from kademlia.storage.disk import looks
 from kademlia.storage.shelf import RECORD_BYTES
 
 TTL = 100
@@ -33,11 +33,8 @@ class Machine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name, "values.sqlite")
         self.clocks = Clocks()
-        self.patches = pytest.MonkeyPatch()  # as with a million values: looks of many pages, and a sieve half made
+        self.patches = pytest.MonkeyPatch()  # as with a million values: looks of many pages
         self.patches.setattr(looks, "KEYS_PER_PAGE", 3)
-        self.patches.setattr(sieve, "KEYS_PER_LOOK", 2)
-        self.patches.setattr(sieve, "PLACES_MIN", 8)
-        self.patches.setattr(sieve, "PLACES_PER_RECORD", 1)
         self.storage = self.clocks.open(self.path, ttl=TTL)
         self.saving: Any = None
         self.model: dict[bytes, tuple[Any, complex | None, float]] = {}
@@ -109,19 +106,8 @@ class Machine(RuleBasedStateMachine):
         self.storage.close()
         self.storage = self.clocks.open(self.path, ttl=TTL)
 
-    @rule(name=keys)
-    def read(self, name: bytes) -> None:
-        held = self.alive().get(name)
-        assert same(self.storage.read(name), held[:2] if held else None)
-
     @invariant()
     def everything_is_there(self) -> None:
-        sieve = self.storage._sieve
-        for name in KEYS:
-            if not sieve.marks[hash(name) & sieve.mask]:
-                assert name not in self.alive()
-        if sieve.unfinished:
-            return  # each look would do a part of it
         for name in KEYS:
             held = self.alive().get(name)
             assert same(self.storage.read(name), held[:2] if held else None)

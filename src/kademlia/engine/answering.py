@@ -34,7 +34,6 @@ class Answering:
         kind: Any = type(protocol)
         self._rpcs = rpcs_of(kind, base)
         self._saving = protocol.saving
-        self._storage_is_ours = protocol.keeping.storage_is_ours and not self._saving.always
 
     def names_of_ours(self) -> list[str]:
         """Return the RPCs that no code of a program's own takes part in."""
@@ -141,7 +140,9 @@ class Answering:
 
     def _by_program(self, name: str, rpc: Rpc) -> bool:
         """Return whether code of a program's own answers, which may raise: its method, storage, or find_node."""
-        if name in USING_STORAGE and not self._storage_is_ours:
+        if name in USING_STORAGE and not self._keeping.storage_is_ours:
+            return True
+        if name == "store" and self._saving.always:  # its answer comes later, too
             return True
         return rpc.own or (name == "find_value" and self._rpcs["find_node"].own)
 

@@ -61,7 +61,7 @@ class _Transfer:
         self._protocol = protocol
         self._newcomer = newcomer
         self._keys: Iterator[bytes] | None = None
-        self._levels_of_others: set[int] = set()
+        self._levels_of_others: set[int] = set()  # in these somebody is nearer than we are to every key
         self._walked = False
         self._in_flight = 0
         self._results: Results = []
@@ -73,8 +73,9 @@ class _Transfer:
         """Look at some pairs; return whether all have been looked at."""
         protocol = self._protocol
         if self._keys is None:
-            self._levels_of_others = self._levels()
-            self._keys = protocol.keeping.shelf.within(self._ranges())
+            levels = self._levels()
+            self._levels_of_others = set(levels)
+            self._keys = iter(()) if self._is_far(levels) else protocol.keeping.shelf.within(self._ranges())
         own = protocol.source_node.long_id
         sent = 0
         for _ in range(limits.HANDOFF_KEYS_PER_STEP):
@@ -93,14 +94,24 @@ class _Transfer:
                 protocol.asking.store(self._newcomer, key, *held, self)
         return self._walked
 
-    def _levels(self) -> set[int]:
-        """Return the distance levels, by the bits of the distance, in which we know a contact besides the newcomer.
-
-        It is nearer than we are to every key of its level, so that those, which are nearly all, are not ours to send.
-        """
+    def _levels(self) -> list[int]:
+        """Return the distance levels, by the bits of the distance, of our contacts besides the newcomer, in order."""
         own, failing, newcomer = self._protocol.source_node.long_id, self._protocol.contacts.failing, self._newcomer.id
         others = (node for node in self._protocol.router.contacts() if node.id != newcomer and node.id not in failing)
-        return {(node.long_id ^ own).bit_length() for node in others}
+        return sorted((node.long_id ^ own).bit_length() for node in others)
+
+    def _is_far(self, levels: list[int]) -> bool:
+        """Return whether no key at all can be one that we are nearest to and that the newcomer is to keep.
+
+        What we are nearest to is near us, unless a whole level is empty. If k others are nearer to us than the
+        newcomer's level they are nearer to all these keys, too. So it is for nearly all newcomers.
+        """
+        ksize = self._protocol.router.ksize
+        if len(levels) < ksize:
+            return False
+        reach = levels[ksize - 1]
+        is_beyond = (self._newcomer.long_id ^ self._protocol.source_node.long_id).bit_length() > reach
+        return is_beyond and self._levels_of_others.issuperset(range(reach + 1, ID_BITS + 1))
 
     def _ranges(self) -> list[tuple[bytes, bytes]]:
         """Return the ranges of keys in all other levels: near us, up to the first contact, and where nobody is."""

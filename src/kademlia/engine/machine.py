@@ -72,7 +72,7 @@ class Machine(Hosted):
         self.survey = Survey(ksize)
         self.contacts = Contacts(self.router, self.records, self.survey, self.asking.who, self._welcome)
         self.answering = Answering(whole, documented)
-        self.straight = Straight(whole, self.answering.names_of_ours())
+        self._shorten_ways()
         self.upkeep = Upkeep(whole)
         self.probing = Probing(whole)
         kind: Any = type(self)
@@ -89,6 +89,11 @@ class Machine(Hosted):
     def storage(self, storage: IStorage) -> None:
         self.keeping.use(storage)
         self.saving.use()
+        self._shorten_ways()
+
+    def _shorten_ways(self) -> None:
+        """Have all requests answered straight that no code of a program's own takes part in."""
+        self.straight = Straight(cast("KademliaProtocol", self), self.answering.names_of_ours())
 
     # -- the host's side: datagrams and time -----------------------------------------------------------------------
 

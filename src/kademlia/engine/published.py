@@ -67,6 +67,7 @@ class Published:
         self._protocol = protocol
         self._jobs = jobs
         self._entries: dict[bytes, Entry] = {}
+        self._full = False  # and the operator knows it
         self._due: list[tuple[float, bytes]] = []  # a heap; of an entry that was put off an older time stays in it
 
     def __len__(self) -> int:
@@ -80,7 +81,11 @@ class Published:
     def remember(self, key: bytes, value: Any, life_s: float, publication: Publication) -> None:
         """Keep alive what is being published."""
         if key not in self._entries and len(self._entries) >= limits.PUBLISHED_MAX:
-            self._protocol.report(f"{limits.PUBLISHED_MAX:,} values are published by this node: {key.hex()} lives once")
+            if not self._full:
+                self._protocol.report(
+                    f"{limits.PUBLISHED_MAX:,} values are renewed by this node; what it sets besides lives once"
+                )
+            self._full = True
             return
         earlier = self._entries.get(key)
         if earlier is not None and rpcudp.encode(earlier.value) != rpcudp.encode(value):

@@ -26,7 +26,7 @@ LAST_NUMBER = 2**63 - 1
 
 #: Keys that are not there are looked for in the file, too. A table of marks, made bit by bit after the start, would
 #: spare it: a node with a million values answered for such keys at 0.91 times the rate of the memory storage then, and
-#: does at 0.63. That is more than for keys that are there, and no reason to note every key in a second place.
+#: does at 0.63 to 0.74. That is more than for keys that are there, and no reason to note every key in a second place.
 READ = "SELECT stamp, ends_at, written, value FROM record WHERE key = ?"
 _ENDED = "SELECT key FROM record WHERE ends_at <= ? ORDER BY ends_at LIMIT ?"
 _TOO_OLD = "SELECT key FROM record WHERE written <= ? ORDER BY written LIMIT ?"
