@@ -17,6 +17,7 @@ from kademlia.engine.keeping import Keeping, Life
 from kademlia.engine.lookup import Lookup
 from kademlia.engine.operation import Operation
 from kademlia.engine.records import Record
+from kademlia.engine.replication import Replication
 from kademlia.engine.telling import Telling
 from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
@@ -124,15 +125,16 @@ def drop_a_held_answer() -> AbstractContextManager[None]:
 def renew_an_age_on_replication() -> AbstractContextManager[None]:
     """Store again what is kept as if it were published now, as the published releases do (against R18)."""
 
-    def life_of(self: Keeping, _key: bytes) -> Life:
-        return self.new_life()
+    def held_as_new(self: Keeping, key: bytes) -> tuple[Any, Life] | None:
+        found = held(self, key)
+        return None if found is None else (found[0], self.new_life())
 
-    def replicate(self: KademliaProtocol, key: bytes) -> Operation[bool]:
-        with _replaced((Keeping, "life_of", life_of)):
-            return replicated(self, key)
+    def of(self: Replication, key: bytes) -> Operation[bool]:
+        with _replaced((Keeping, "held", held_as_new)):
+            return replicate(self, key)
 
-    replicated = KademliaProtocol.replicate
-    return _replaced((KademliaProtocol, "replicate", replicate))
+    held, replicate = Keeping.held, Replication.of
+    return _replaced((Replication, "of", of))
 
 
 #: Each fault, with words of the violation by which the swarm is to find it.
