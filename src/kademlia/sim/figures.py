@@ -189,7 +189,7 @@ def traffic(series: Sequence[float], path: Path, about: str = "") -> None:
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_ylim(0, 1.5 * max([1.0, *series]))
         axes.set(
-            xlabel="virtual time, min", ylabel="datagrams a node and second", title=_titled("What nodes send", about)
+            xlabel="virtual time, min", ylabel="datagrams a node and second", title=about or "What nodes send"
         )
 
 
