@@ -188,9 +188,7 @@ def traffic(series: Sequence[float], path: Path, about: str = "") -> None:
         axes.set_yscale("symlog", linthresh=1.0)
         axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.set_ylim(0, 1.5 * max([1.0, *series]))
-        axes.set(
-            xlabel="virtual time, min", ylabel="datagrams a node and second", title=about or "What nodes send"
-        )
+        axes.set(xlabel="virtual time, min", ylabel="datagrams a node and second", title=about or "What nodes send")
 
 
 def table_health(health: Sequence[Health], path: Path, about: str = "") -> None:
