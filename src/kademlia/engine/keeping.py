@@ -131,14 +131,14 @@ class Keeping:
         if held is not None and held[1] is not None and held[1].imag <= now:
             self._end(key, held[0])
             held = None
-        if life is None:
-            if value == TOMBSTONE:
+        same = held is not None and _same(value, held[0])
+        if life is None or not life.stamp or life.stamp & BY_HOLDER:  # nobody vouches for its date
+            if value == TOMBSTONE and life is None:
                 return False
-            life = self._stamped_now(key, value, held)
-            if life is None:
+            if not same and self.bygone.has(key, value, now):
                 return True
-        elif (life.stamp & BY_HOLDER or not life.stamp) and self._is_bygone(key, value, held):
-            return True
+        if life is None:
+            life = self.life_of(key) if same else self._made_now(held)
         elif held is not None:
             life = _later(value, life, *held)
         if life is None or life.ends_at <= now:
@@ -146,7 +146,7 @@ class Keeping:
         kept = held[0] if held is not None else None
         if not self.shelf.has_room_for(value, kept) and not self._made_room(key, value, kept):
             return False
-        if kept is not None and not _same(kept, value):
+        if kept is not None and not same:
             self._leave_behind(key, kept)
         self.shelf.write(key, value, complex(life.stamp, life.ends_at))
         self._room.kept(key)
@@ -242,22 +242,11 @@ class Keeping:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _stamped_now(self, key: bytes, value: Any, held: tuple[Any, complex | None] | None) -> Life | None:
-        """Return the life of what came without one: that of what is kept already, or of an update made now.
-
-        None if it was here and is no longer.
-        """
-        if held is not None and _same(value, held[0]):
-            return self.life_of(key)
-        if self._is_bygone(key, value, held):
-            return None
-        after = int(held[1].real) if held is not None and held[1] is not None else 0
+    def _made_now(self, held: tuple[Any, complex | None] | None) -> Life:
+        """Return the life of an update that came without one: newer than what is held, whosever clock is wrong."""
         life = self.new_life()
-        return life._replace(stamp=max(life.stamp, after + 1) | BY_HOLDER)  # newer, whosever clock is wrong
-
-    def _is_bygone(self, key: bytes, value: Any, held: tuple[Any, complex | None] | None) -> bool:
-        """Return whether a value was here and is no longer."""
-        return not (held is not None and _same(value, held[0])) and self.bygone.has(key, value, self._protocol.now)
+        after = int(held[1].real) if held is not None and held[1] is not None else 0
+        return Life(max(life.stamp, after + 1) | BY_HOLDER, life.ends_at)
 
     def _made_room(self, key: bytes, value: Any, kept: Any) -> bool:
         """Make room for a value; return whether there is."""
