@@ -260,6 +260,10 @@ class ValueSpiderCrawl(SpiderCrawl):
 
     def _end(self, value: Any, told: object) -> None:
         self.operation.finish(None if value == TOMBSTONE else value)
+        self._leave_copy(value, told)
+
+    def _leave_copy(self, value: Any, told: object) -> None:
+        """Store a value at the nearest node that did not have it, for a part of the life that was told (R20, R21)."""
         if without := self.nearest_without_value.popleft():
             distance = without.distance_to(self.node)
             nearer = sum(other < distance for other, _ in self.nearest.heap)

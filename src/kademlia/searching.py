@@ -138,8 +138,5 @@ class Search(ValueSpiderCrawl):
                 protocol.keeping.put(key, newest.value, newest.life)
             elif newest.life.stamp:
                 protocol.asking.store(answer.node, key, newest.value, newest.life)
-        without = self.nearest_without_value.popleft()
-        if without is not None and newest.life.stamp and newest.node is not protocol.source_node:
-            nearer = sum(other < without.distance_to(self.node) for other, _ in self.nearest.heap)
-            copy = protocol.keeping.cached(protocol.keeping.told(newest.life), nearer)
-            protocol.asking.store(without, key, newest.value, copy)
+        if newest.life.stamp and newest.node is not protocol.source_node:
+            self._leave_copy(newest.value, protocol.keeping.told(newest.life))

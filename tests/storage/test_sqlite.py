@@ -23,16 +23,6 @@ A, B, C = key(1), key(2), key(3)
 
 
 @pytest.fixture
-def clocks() -> Clocks:
-    return Clocks()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "values.sqlite"
-
-
-@pytest.fixture
 def storage(path: Path, clocks: Clocks) -> Iterator[SQLiteStorage]:
     with clocks.open(path, ttl=10) as storage:
         yield storage

@@ -36,16 +36,6 @@ A = key(1)
 
 
 @pytest.fixture
-def clocks() -> Clocks:
-    return Clocks()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "values.sqlite"
-
-
-@pytest.fixture
 def closed(path: Path) -> Path:
     """A sound file with a value in it."""
     with SQLiteStorage(path) as storage:

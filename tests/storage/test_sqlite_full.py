@@ -16,16 +16,6 @@ NEW = b"n" * 500
 
 
 @pytest.fixture
-def clocks() -> Clocks:
-    return Clocks()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "values.sqlite"
-
-
-@pytest.fixture
 def storage(path: Path, clocks: Clocks) -> Iterator[SQLiteStorage]:
     """One with 100 values saved, on a disk that has become full."""
     storage = clocks.open(path)

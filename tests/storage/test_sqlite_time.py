@@ -15,11 +15,6 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def clocks() -> Clocks:
-    return Clocks()
-
-
-@pytest.fixture
 def run(tmp_path: Path, clocks: Clocks) -> Callable[[], SQLiteStorage]:
     """Start a node, after one that kept a value with 100 s to live."""
     with clocks.open(tmp_path / "values") as storage:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kademlia.engine import limits
 from kademlia.engine.operation import Operation
 from kademlia.engine.records import FOREVER, NEVER
-from kademlia.node import Node
+from kademlia.node import ID_BYTES, Node
 
 if TYPE_CHECKING:
     from kademlia.engine.keeping import Life
@@ -38,7 +38,7 @@ class Leaving:
     def start(self, seconds: float) -> Operation[int]:
         """Begin; the operation ends with how many values somebody took."""
         if self._keys is None:
-            self._keys = self._protocol.keeping.shelf.within([(bytes(20), b"\xff" * 20)])
+            self._keys = self._protocol.keeping.shelf.within([(bytes(ID_BYTES), b"\xff" * ID_BYTES)])
             self._until = self._protocol.now + seconds
             self.tick(self._protocol.now)
         return self.operation
