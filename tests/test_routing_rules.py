@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.clock import Clock
 
 from kademlia.node import Node
 from kademlia.routing import NEIGHBOURHOOD_FACTOR, KBucket, RoutingTable
@@ -15,15 +16,6 @@ TOP = 2**160 - 1
 def node(number: int, port: int = 8468) -> Node:
     """Return the node with this integer as its id."""
     return Node(number.to_bytes(20, "big"), "192.0.2.1", port)
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_contact_seen_again_moves_to_the_tail() -> None:
@@ -61,7 +53,7 @@ def test_the_replacement_cache_is_bounded() -> None:
 
 def test_splitting_keeps_replacements_and_the_time_of_the_last_lookup() -> None:
     """A split is no lookup, and who waited goes on waiting."""
-    clock = Clock()
+    clock = Clock(0.0)
     bucket = KBucket(0, 15, 2, clock=clock)
     for number in (1, 2, 3, 9):
         bucket.add_node(node(number))
@@ -122,7 +114,7 @@ def test_levels_cover_everything_from_far_to_near() -> None:
 
 def test_a_bucket_is_lonely_after_an_hour_without_a_lookup() -> None:
     """Rule R22."""
-    clock = Clock()
+    clock = Clock(0.0)
     table = RoutingTable(None, 4, node(0), clock=clock)
     clock.now = 3600.0
     assert table.lonely_buckets() == []

@@ -180,7 +180,11 @@ class SpiderCrawl(BothSpellings):
             self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
         else:
-            self._lookup.answered(node, self._askable(contacts) if contacts else contacts)
+            self._heard(node, contacts)
+
+    def _heard(self, node: Node, contacts: list[Node]) -> None:
+        """Learn of the contacts that a node told of."""
+        self._lookup.answered(node, self._askable(contacts) if contacts else contacts)
 
     def _askable(self, contacts: list[Node]) -> list[Node]:
         """Return those of some contacts that may be asked, and note whether others would be if they had answered."""

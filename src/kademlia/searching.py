@@ -88,10 +88,11 @@ class Search(ValueSpiderCrawl):
             return self.operation
         return super().start()
 
-    def _answered(self, node: Node, result: object) -> None:
-        if not isinstance(result, dict):
-            self._note_hops(node, result)
-        super()._answered(node, result)
+    def _heard(self, node: Node, contacts: list[Node]) -> None:
+        hops = self._hops.get(node.id, 1) + 1
+        for contact in contacts:
+            self._hops.setdefault(contact.id, hops)
+        super()._heard(node, contacts)
 
     def _found(self, node: Node, value: Any, told: object) -> None:
         """Take what one holder has; those without a life may be old, and do not count for the quorum."""
@@ -103,11 +104,6 @@ class Search(ValueSpiderCrawl):
             self._hops_to_first = self._hops.get(node.id, 1)
         if self._dated >= self._quorum:
             self._finish()
-
-    def _note_hops(self, node: Node, result: object) -> None:
-        hops = self._hops.get(node.id, 1) + 1
-        for contact in self._believed(result) or ():
-            self._hops.setdefault(contact.id, hops)
 
     def _exhausted(self) -> None:
         self._finish()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.clock import Clock
 
 from kademlia.node import Node
 from kademlia.routing import KBucket, RoutingTable, TableTraverser
@@ -19,16 +20,6 @@ def numbered(number: int) -> Node:
 
 def numbers(nodes: list[Node]) -> list[int]:
     return [node.long_id for node in nodes]
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def full_bucket(ksize: int = 3) -> KBucket:
@@ -118,7 +109,7 @@ class TestABucket:
         assert bucket[numbered(9).id] is None
 
     def test_knows_when_it_was_touched(self) -> None:
-        clock = Clock()
+        clock = Clock(0.0)
         bucket = KBucket(0, 10, 3, clock=clock)
         clock.now = 42.0
         bucket.touchLastUpdated()
@@ -126,7 +117,7 @@ class TestABucket:
 
 
 def table(own: int = 0, ksize: int = 20, clock: Callable[[], float] | None = None) -> RoutingTable:
-    return RoutingTable(None, ksize, numbered(own), clock=clock or Clock())
+    return RoutingTable(None, ksize, numbered(own), clock=clock or Clock(0.0))
 
 
 class TestATable:
@@ -176,7 +167,7 @@ class TestATable:
         assert router.buckets[index].hasInRange(numbered(number))
 
     def test_calls_a_bucket_lonely_after_an_hour_without_a_lookup(self) -> None:
-        clock = Clock()
+        clock = Clock(0.0)
         router = table(clock=clock)
         router.splitBucket(0)
         clock.now = 3500.0
@@ -252,7 +243,7 @@ class TestATraverser:
             traverser.next()
 
     def test_counts_as_a_lookup_in_the_bucket_it_starts_from(self) -> None:
-        clock = Clock()
+        clock = Clock(0.0)
         router = table(clock=clock)
         clock.now = 4000.0
         TableTraverser(router, numbered(4))

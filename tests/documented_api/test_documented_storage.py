@@ -6,22 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.clock import Clock
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from kademlia.storage import ForgetfulStorage, IStorage
 
 KEY, OTHER = b"a" * 20, b"b" * 20
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class TestAForgetfulStorage:
@@ -31,7 +22,7 @@ class TestAForgetfulStorage:
         assert storage[KEY] == storage.get(KEY) == "value"
 
     def test_keeps_a_value_for_a_week_unless_told_otherwise(self) -> None:
-        clock = Clock()
+        clock = Clock(0.0)
         storage = ForgetfulStorage(clock=clock)
         storage[KEY] = "value"
         clock.now = 604800 - 1
@@ -59,7 +50,7 @@ class TestAForgetfulStorage:
         assert list(storage.iteritems()) == [(KEY, 1), (OTHER, 2)]
 
     def test_lists_what_is_older_than_some_seconds_oldest_first(self) -> None:
-        clock = Clock()
+        clock = Clock(0.0)
         storage = ForgetfulStorage(clock=clock)
         for key, now in ((KEY, 0.0), (OTHER, 10.0)):
             clock.now = now
@@ -70,7 +61,7 @@ class TestAForgetfulStorage:
         assert list(storage.iteritemsOlderThan(25)) == []
 
     def test_counts_age_from_the_last_time_a_key_was_set(self) -> None:
-        clock = Clock()
+        clock = Clock(0.0)
         storage = ForgetfulStorage(clock=clock)
         storage[KEY] = 1
         clock.now = 10.0
@@ -78,7 +69,7 @@ class TestAForgetfulStorage:
         assert list(storage.iteritemsOlderThan(5)) == []
 
     def test_drops_what_is_too_old_when_it_is_told_to(self) -> None:
-        clock = Clock()
+        clock = Clock(0.0)
         storage = ForgetfulStorage(ttl=10, clock=clock)
         storage[KEY] = 1
         clock.now = 10.0

@@ -19,6 +19,14 @@ SLACK_S = 60.0
 DROPPED_S = limits.REFRESH_S + 2 * limits.UPKEEP_S * (1 + limits.JITTER)
 
 
+def network(seed: int, size: int, settling_s: float, ksize: int = 4) -> tuple[World, list[Resident]]:
+    """Return a joined network that has lived for some seconds, and whose datagrams are not hashed."""
+    world = World(seed, traced=False)
+    residents = world.network(size, ksize=ksize)
+    world.run(settling_s)
+    return world, residents
+
+
 def holders(world: World, key: bytes = KEY) -> list[Resident]:
     """Return who has a value in its storage, dead or alive: without a look that would drop it."""
     return [resident for resident in nodes(world) if key in data_of(resident)]
@@ -51,9 +59,9 @@ def outsider(world: World) -> Resident:
     return next(resident for resident in nodes(world) if KEY not in data_of(resident))
 
 
-def in_order(world: World) -> list[Resident]:
+def in_order(world: World, key: bytes = KEY) -> list[Resident]:
     """Return all nodes, nearest to the key first."""
-    target = Node(KEY)
+    target = Node(key)
     return sorted(nodes(world), key=lambda resident: resident.node.distance_to(target))
 
 

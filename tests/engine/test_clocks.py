@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.holders import KEY, SLACK_S, ends, holders, in_order, outsider, values
+from tests.engine.holders import KEY, SLACK_S, ends, holders, in_order, network, outsider, values
 
 from kademlia.engine import limits
 from kademlia.engine.keeping import Life
 from kademlia.sim import Resident, World
+from kademlia.sim.churn import DAY_S, HOUR_S
 from kademlia.utils import digest
-
-HOUR_S, DAY_S = 3600.0, 86_400.0
-
-
-def network(seed: int, size: int = 12) -> tuple[World, list[Resident]]:
-    """Return a joined network."""
-    world = World(seed, traced=False)
-    residents = world.network(size, ksize=4)
-    world.run(30)
-    return world, residents
 
 
 @pytest.mark.parametrize("ahead", [299.0, 400.0, HOUR_S, DAY_S])
 def test_what_a_publisher_with_a_fast_clock_set_is_replaced_by_what_is_set_later(ahead: float) -> None:
     """Also after rounds of replication: its stamp counts as its age before now wherever it comes, again and again."""
-    world, residents = network(1)
+    world, residents = network(1, 12, settling_s=30)
     fast = residents[3]
     fast.set_clock(ahead)
     assert world.finish(fast.protocol.publish(KEY, "fast")) is True
@@ -40,7 +31,7 @@ def test_what_a_publisher_with_a_fast_clock_set_is_replaced_by_what_is_set_later
 
 def test_a_fast_holder_replicates_no_stamp_that_is_newer_than_the_value_is() -> None:
     """Else whoever is fast makes what it holds the newest, each hour."""
-    world, residents = network(2)
+    world, residents = network(2, 12, settling_s=30)
     for resident in residents[::3]:
         resident.set_clock(HOUR_S)
     world.finish(residents[1].protocol.publish(KEY, "value"))
@@ -51,7 +42,7 @@ def test_a_fast_holder_replicates_no_stamp_that_is_newer_than_the_value_is() -> 
 
 def test_a_stamp_far_ahead_counts_as_its_age_before_now_at_each_station() -> None:
     """Each station counts from its own clock, so it wanders by the way's time at most."""
-    world, residents = network(3)
+    world, residents = network(3, 12, settling_s=30)
     world.run(10_000)
     fast, node = residents[0].protocol, residents[1].protocol
     for protocol in (fast, node):
@@ -70,7 +61,7 @@ def test_a_stamp_far_ahead_counts_as_its_age_before_now_at_each_station() -> Non
 @pytest.mark.parametrize("jump", [DAY_S, -DAY_S])
 def test_a_days_jump_of_a_running_nodes_clock_loses_nothing_and_changes_no_life(jump: float) -> None:
     """Somebody corrects the clock of one holder, or summer time comes."""
-    world, residents = network(4)
+    world, residents = network(4, 12, settling_s=30)
     keys = [digest(number) for number in range(30)]
     for number, key in enumerate(keys):
         assert world.finish(residents[number % 12].protocol.publish(key, number, 6 * HOUR_S, renew=True)) is True
@@ -100,7 +91,7 @@ def outsider_of(world: World, key: bytes) -> Resident:
 @pytest.mark.parametrize("jump", [DAY_S, -DAY_S])
 def test_all_clocks_jump_and_lives_end_when_they_should(jump: float) -> None:
     """Lives are told by what is left, and counted by a clock that never jumps."""
-    world, residents = network(5)
+    world, residents = network(5, 12, settling_s=30)
     world.finish(residents[0].protocol.publish(KEY, "value", 3 * HOUR_S))
     last = max(ends(world))
     for resident in residents:
@@ -114,7 +105,7 @@ def test_all_clocks_jump_and_lives_end_when_they_should(jump: float) -> None:
 
 def test_a_publisher_whose_clock_was_set_back_a_day_replaces_its_own_values() -> None:
     """Its stamps rise all the same."""
-    world, _ = network(6)
+    world, _ = network(6, 12, settling_s=30)
     publisher = in_order(world)[-1]
     world.finish(publisher.protocol.publish(KEY, "before", renew=True))
     publisher.set_clock(-DAY_S)
@@ -126,7 +117,7 @@ def test_a_publisher_whose_clock_was_set_back_a_day_replaces_its_own_values() ->
 
 def test_a_set_on_a_holder_is_newer_than_what_it_holds_whosever_clock_is_wrong() -> None:
     """A user who sets a key at a node that has it would else be told False by that very node."""
-    world, _ = network(7)
+    world, _ = network(7, 12, settling_s=30)
     holder = in_order(world)[0]
     ahead = Life(int(world.wall * 1000) + 250_000, world.now + HOUR_S)
     for resident in in_order(world)[:4]:

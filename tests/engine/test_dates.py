@@ -9,11 +9,10 @@ from kademlia.engine import limits
 from kademlia.engine.keeping import Life
 from kademlia.node import Node
 from kademlia.sim import Resident, World
+from kademlia.sim.churn import DAY_S
 from kademlia.sim.old_node import OldAndNew, OldNode
 from kademlia.wire import life as wire_life
 from kademlia.wire.life import BY_HOLDER
-
-DAY_S = 86_400.0
 
 
 def mixed(seed: int, old: int, ours: int, ksize: int = 4) -> OldAndNew:

@@ -9,12 +9,11 @@ from tests.hostile.strangers import Stranger, honest, request
 from kademlia.engine import limits
 from kademlia.node import Address
 from kademlia.sim import Resident, World
+from kademlia.sim.churn import HOUR_S
 from kademlia.sim.old_node import OldAndNew, OldNode, is_old
 from kademlia.sim.trace import SENT
 from kademlia.utils import digest
 from kademlia.wire.packed import TOMBSTONE
-
-HOUR_S = 3600.0
 
 
 def with_value(seed: int, *, life_s: float = limits.LIFE_S, renew: bool = False) -> tuple[World, list[Resident]]:

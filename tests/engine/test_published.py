@@ -6,31 +6,22 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from tests.engine.holders import DROPPED_S, KEY, SLACK_S, ends, holders, in_order, joined, outsider, values
+from tests.engine.holders import DROPPED_S, KEY, SLACK_S, ends, holders, in_order, joined, network, outsider, values
 
 from kademlia.engine import limits
 from kademlia.engine.published import Kept
 from kademlia.node import Address
-from kademlia.sim import Resident, World
+from kademlia.sim import World
+from kademlia.sim.churn import DAY_S, HOUR_S
 from kademlia.sim.trace import SENT
 from kademlia.storage import ForgetfulStorage
 from kademlia.utils import digest
-
-HOUR_S, DAY_S = 3600.0, 86_400.0
-
-
-def small_network(seed: int, size: int = 8) -> tuple[World, list[Resident]]:
-    """Return a joined network whose datagrams are not hashed."""
-    world = World(seed, traced=False)
-    residents = world.network(size, ksize=4)
-    world.run(10)
-    return world, residents
 
 
 @pytest.mark.slow
 def test_a_value_is_there_for_days_while_its_publisher_is_and_dies_when_it_is_forgotten() -> None:
     """With a life of hours: holders never make it longer."""
-    world, residents = small_network(1)
+    world, residents = network(1, 8, settling_s=10)
     publisher = residents[0].protocol
     assert world.finish(publisher.publish(KEY, "value", 8 * HOUR_S, renew=True)) is True
     reader = outsider(world)
@@ -51,7 +42,7 @@ def test_a_value_is_there_for_days_while_its_publisher_is_and_dies_when_it_is_fo
 
 def test_a_value_is_renewed_in_time_for_two_more_attempts_and_with_its_first_stamp() -> None:
     """At 70 % of its life, jittered: a node that is away for a while loses nothing."""
-    world, residents = small_network(2)
+    world, residents = network(2, 8, settling_s=10)
     life_s = 10 * HOUR_S
     publication = residents[0].protocol.set_out(KEY, "value", life_s, renew=True)
     assert world.finish(publication.whole)
@@ -64,7 +55,7 @@ def test_a_value_is_renewed_in_time_for_two_more_attempts_and_with_its_first_sta
 
 
 def test_what_is_published_once_is_not_renewed_and_published_anew_it_replaces_what_was() -> None:
-    world, residents = small_network(3)
+    world, residents = network(3, 8, settling_s=10)
     protocol = residents[0].protocol
     world.finish(protocol.publish(KEY, "value", 600.0, renew=True))
     assert (KEY in protocol.upkeep.published, protocol.stats().published) == (True, 1)
@@ -80,7 +71,7 @@ def test_what_is_published_once_is_not_renewed_and_published_anew_it_replaces_wh
 @pytest.mark.parametrize("seed", range(4))
 def test_of_two_publishers_the_one_who_set_it_later_wins_whoever_renews_last(seed: int) -> None:
     """The other is told by the holders, and stops; its value does not come back, not even for a moment."""
-    world, residents = small_network(10 + seed)
+    world, residents = network(10 + seed, 8, settling_s=10)
     first, second = residents[seed].protocol, residents[-1 - seed].protocol
     world.finish(first.publish(KEY, "first", 2 * HOUR_S, renew=True))
     world.run(60)
@@ -95,7 +86,7 @@ def test_of_two_publishers_the_one_who_set_it_later_wins_whoever_renews_last(see
 
 def test_a_publisher_that_was_away_when_it_was_superseded_does_not_bring_its_value_back() -> None:
     """It comes back with a day-old value in its state, and finds out."""
-    world, residents = small_network(4)
+    world, residents = network(4, 8, settling_s=10)
     away = in_order(world)[-1]
     world.finish(away.protocol.publish(KEY, "old", 4 * HOUR_S, renew=True))
     away.connected = False
@@ -110,7 +101,7 @@ def test_a_publisher_that_was_away_when_it_was_superseded_does_not_bring_its_val
 
 def test_a_publisher_that_is_refused_for_want_of_room_goes_on_trying() -> None:
     """It has not been superseded: when there is room its value is kept."""
-    world, residents = small_network(5)
+    world, residents = network(5, 8, settling_s=10)
     for resident in residents[1:]:
         storage = ForgetfulStorage(clock=lambda: world.now, max_records=1)
         resident.protocol.storage = storage
@@ -127,7 +118,7 @@ def test_a_publisher_that_is_refused_for_want_of_room_goes_on_trying() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_publisher_whose_clock_is_fast_keeps_its_value_alive(seed: int) -> None:
     """Holders know the second of its stamp only: of a renewal that may be the one before, and is no other value."""
-    world, residents = small_network(20 + seed)
+    world, residents = network(20 + seed, 8, settling_s=10)
     publisher = residents[2]
     publisher.set_clock(HOUR_S)
     world.finish(publisher.protocol.publish(KEY, "value", 2 * HOUR_S, renew=True))
@@ -161,7 +152,7 @@ def test_what_is_set_with_no_neighbour_is_published_when_neighbours_arrive() -> 
 
 def test_what_was_set_while_the_network_was_away_is_published_when_it_is_back() -> None:
     """All contacts dead is as good as none; it is tried again, ever more seldom."""
-    world, residents = small_network(7)
+    world, residents = network(7, 8, settling_s=10)
     alice = residents[0]
     alice.connected = False
     assert world.finish(alice.protocol.publish(KEY, "value", renew=True)) is False
@@ -174,7 +165,7 @@ def test_what_was_set_while_the_network_was_away_is_published_when_it_is_back() 
 
 def test_what_nobody_takes_is_tried_again_at_growing_intervals() -> None:
     """Half a minute at first, half an hour in the end: an outage of a night takes dozens of attempts."""
-    world, residents = small_network(8, size=3)
+    world, residents = network(8, 3, settling_s=10)
     alice = residents[0].protocol
     for other in residents[1:]:
         other.protocol.storage = ForgetfulStorage(clock=lambda: world.now, max_bytes=1)
@@ -195,7 +186,7 @@ def test_what_nobody_takes_is_tried_again_at_growing_intervals() -> None:
 
 def test_after_a_restart_all_is_published_again_within_half_an_hour_and_spread() -> None:
     """The holders may have restarted, too; and a thousand nodes that restart at once must not storm."""
-    world, residents = small_network(9)
+    world, residents = network(9, 8, settling_s=10)
     old = residents[0]
     keys = [digest(number) for number in range(60)]
     for key in keys:
@@ -226,7 +217,7 @@ def test_after_a_restart_all_is_published_again_within_half_an_hour_and_spread()
 
 def test_a_node_that_is_stopped_amid_its_renewals_goes_on_with_them_when_it_starts_again() -> None:
     """What waited in the queue is as due as before."""
-    world, residents = small_network(14)
+    world, residents = network(14, 8, settling_s=10)
     alice = residents[0]
     keys = [digest(number) for number in range(100)]
     for key in keys:
@@ -244,7 +235,7 @@ def test_a_node_that_is_stopped_amid_its_renewals_goes_on_with_them_when_it_star
 
 def test_what_was_superseded_while_the_node_was_down_stays_so() -> None:
     """The state of a restarted node may be old."""
-    world, residents = small_network(11)
+    world, residents = network(11, 8, settling_s=10)
     world.finish(residents[0].protocol.publish(KEY, "new"))
     newest = residents[0].protocol.keeping.new_life().stamp
     late = residents[4]
@@ -259,7 +250,7 @@ def test_what_was_superseded_while_the_node_was_down_stays_so() -> None:
 def test_the_values_that_are_renewed_are_bounded_and_the_operator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What exceeds the bound is published all the same, once."""
     monkeypatch.setattr(limits, "PUBLISHED_MAX", 3)
-    world, residents = small_network(12)
+    world, residents = network(12, 8, settling_s=10)
     alice = residents[0]
     for number in range(5):
         assert world.finish(alice.protocol.publish(digest(number), number, renew=True)) is True
@@ -270,7 +261,7 @@ def test_the_values_that_are_renewed_are_bounded_and_the_operator_is_told(monkey
 
 def test_a_publication_tells_who_has_it_and_how_long() -> None:
     """`publish` says where a value went (R17)."""
-    world, residents = small_network(13)
+    world, residents = network(13, 8, settling_s=10)
     publication = residents[0].protocol.set_out(KEY, "value", 1000.0)
     result = world.finish(publication.whole)
     has_it = {resident.node.id for resident in holders(world)}

@@ -10,11 +10,12 @@ from tests.engine.holders import KEY, data_of, ends, holders, in_order
 from kademlia.engine import limits
 from kademlia.node import Address, Node
 from kademlia.sim import Resident, World
+from kademlia.sim.churn import HOUR_S
 from kademlia.sim.trace import SENT
 from kademlia.utils import digest
 from kademlia.wire import rpcudp
 
-HOUR_S, KSIZE = 3600.0, 4
+KSIZE = 4
 
 
 class Stores(World):

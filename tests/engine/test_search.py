@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.holders import KEY, data_of, holders, in_order, nodes, outsider
+from tests.engine.holders import KEY, data_of, holders, in_order, network, nodes, outsider
 from tests.hostile.strangers import Stranger, honest
 
 from kademlia.engine import limits
@@ -18,11 +18,9 @@ from kademlia.wire.packed import TOMBSTONE
 KSIZE = 4
 
 
-def network(seed: int, size: int = 16) -> tuple[World, list[Resident]]:
+def with_value(seed: int, size: int = 16) -> tuple[World, list[Resident]]:
     """Return a joined network with a value."""
-    world = World(seed)
-    residents = world.network(size, ksize=KSIZE)
-    world.run(60)
+    world, residents = network(seed, size, settling_s=60)
     assert world.finish(residents[0].protocol.publish(KEY, "value")) is True
     return world, residents
 
@@ -39,7 +37,7 @@ def reader_far_away(world: World) -> Resident:
 
 
 def test_it_tells_the_value_its_holder_its_life_and_what_it_took() -> None:
-    world, _ = network(1)
+    world, _ = with_value(1)
     set_at, reader = world.wall, reader_far_away(world)
     world.run(500)
     result = search(world, reader)
@@ -54,7 +52,7 @@ def test_it_tells_the_value_its_holder_its_life_and_what_it_took() -> None:
 
 
 def test_what_nobody_has_is_nothing() -> None:
-    world, residents = network(2)
+    world, residents = with_value(2)
     result: FetchResult = world.finish(residents[3].protocol.search(digest("nothing"), 3))
     assert (result.value, result.holders, result.stale, result.stamp, result.expires_at) == (None, [], [], None, None)
     assert result.deleted is False
@@ -62,7 +60,7 @@ def test_what_nobody_has_is_nothing() -> None:
 
 
 def test_a_quorum_asks_so_many_holders_nearest_first_the_own_node_included() -> None:
-    world, _ = network(3)
+    world, _ = with_value(3)
     result = search(world, reader_far_away(world), 3)
     assert len(result.holders) >= 3
     distances = [node.distance_to(Node(KEY)) for node in result.holders]
@@ -76,7 +74,7 @@ def test_a_quorum_asks_so_many_holders_nearest_first_the_own_node_included() -> 
 
 
 def test_a_quorum_that_cannot_be_reached_ends_with_all_there_are() -> None:
-    world, _ = network(4)
+    world, _ = with_value(4)
     result = search(world, reader_far_away(world), 16)
     assert {node.id for node in result.holders} == {holder.node.id for holder in in_order(world)[:KSIZE]}
 
@@ -84,7 +82,7 @@ def test_a_quorum_that_cannot_be_reached_ends_with_all_there_are() -> None:
 @pytest.mark.parametrize("missed", [1, 2, 3])
 def test_the_newest_wins_and_those_with_an_older_one_are_sent_it(missed: int) -> None:
     """Whoever missed an update: one that has it is enough, if it is among those asked."""
-    world, _ = network(5)
+    world, _ = with_value(5)
     late = in_order(world)[:missed]
     before = late[0].protocol.keeping.life_of(KEY)
     world.finish(in_order(world)[-2].protocol.publish(KEY, "newer"))
@@ -102,7 +100,7 @@ def test_the_newest_wins_and_those_with_an_older_one_are_sent_it(missed: int) ->
 
 
 def test_the_own_store_is_repaired_too_and_repairs() -> None:
-    world, _ = network(6)
+    world, _ = with_value(6)
     holder = in_order(world)[0]
     other = in_order(world)[1].protocol
     other.look_at_clock()
@@ -117,7 +115,7 @@ def test_the_own_store_is_repaired_too_and_repairs() -> None:
 
 def test_a_deleted_value_is_told_to_be_deleted_and_late_holders_learn_of_it() -> None:
     """Nothing that is there and nothing that was there are two things to who asks for the truth."""
-    world, _ = network(7)
+    world, _ = with_value(7)
     late = in_order(world)[2]
     before = late.protocol.keeping.life_of(KEY)
     world.finish(in_order(world)[-2].protocol.delete(KEY).whole)
@@ -149,7 +147,7 @@ def test_the_hops_are_how_far_the_first_holder_was() -> None:
 
 def test_the_value_of_an_old_node_has_no_stamp_and_is_older_than_all() -> None:
     """It is found if there is no other; it repairs nobody, and is sent what is newer."""
-    world, residents = network(9)
+    world, residents = with_value(9)
     key = Node(KEY)
     stores: list[bytes] = []
     old_id = KEY[:-1] + bytes([KEY[-1] ^ 1])
@@ -183,7 +181,7 @@ def reader_far_away_of_ours(world: World, key: Node) -> Resident:
 
 def test_the_closest_without_it_gets_a_copy_of_the_newest() -> None:
     """Rule R20, as with an ordinary get."""
-    world, _ = network(10)
+    world, _ = with_value(10)
     first = in_order(world)[0]
     first.protocol.keeping.shelf.drop(KEY)
     search(world, outsider(world), 2)
@@ -194,7 +192,7 @@ def test_the_closest_without_it_gets_a_copy_of_the_newest() -> None:
 @pytest.mark.parametrize("quorum", [1, 3])
 def test_a_value_with_a_stamp_far_ahead_of_all_clocks_is_nobodys_newest(quorum: int) -> None:
     """A liar's answer counts as set when it says it was, by its age, and lives no longer than a week."""
-    world, _ = network(11)
+    world, _ = with_value(11)
     liar = in_order(world)[0].protocol
     liar.look_at_clock()
     ahead = Life(int(world.wall * 1000) + 10**9, world.now + 1e9)
@@ -207,7 +205,7 @@ def test_a_value_with_a_stamp_far_ahead_of_all_clocks_is_nobodys_newest(quorum: 
 
 
 def test_a_search_of_a_node_that_stopped_ends_with_nothing() -> None:
-    world, _ = network(12)
+    world, _ = with_value(12)
     reader = reader_far_away(world)
     reader.protocol.stop()
     operation = reader.protocol.search(KEY, 3)

@@ -11,14 +11,14 @@ import pytest
 from kademlia.node import ID_BYTES, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import figures
-from kademlia.sim.churn import Exponential
+from kademlia.sim.churn import DAY_S, HOUR_S, Exponential
 from kademlia.sim.experiments import Options, half, storm
 from kademlia.sim.holders import Holders
 from kademlia.sim.lesser import WithoutHandoff, WithoutReplication
 from kademlia.sim.meter import Meter
 from kademlia.sim.newcomers import Newcomers
 from kademlia.sim.resident import Resident
-from kademlia.sim.stage import DAY_S, HOUR_S, Stage
+from kademlia.sim.stage import Stage
 from kademlia.sim.stores import HANDOFF, REPLICATION
 from kademlia.sim.survival import interval_of_share, neighbourhoods, survives
 

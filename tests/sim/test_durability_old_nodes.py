@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.protocol import KademliaProtocol
+from kademlia.sim.churn import DAY_S, HOUR_S
 from kademlia.sim.holders import Holders
 from kademlia.sim.old_node import OldAndNew, OldNode, is_old
-from kademlia.sim.stage import DAY_S, HOUR_S, ONE_WAY_S, Stage
+from kademlia.sim.stage import ONE_WAY_S, Stage
 from kademlia.wire import trailer
 
 K = 4

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.clock import Clock
 from tests.compat_2x.test_2x_storage import Of2x
 
 from kademlia.storage import ForgetfulStorage, IStorage
@@ -14,16 +15,6 @@ from kademlia.storage.shelf import Shelf, record_bytes
 from kademlia.utils import digest
 
 KEY, OTHER = digest("key"), digest("other")
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Deleting(Of2x):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.clock import Clock
 
 from kademlia.storage import ForgetfulStorage, IStorage
 
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 A, B, C = b"a" * 20, b"b" * 20, b"c" * 20
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -11,21 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.clock import Clock
 
 from kademlia.storage import ForgetfulStorage
 from kademlia.storage.memory import CULLS_PER_LIFE
 
 KEYS = [bytes([number]) * 20 for number in range(6)]
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Counting(ForgetfulStorage):

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from tests.storage.sqlite_world import Clocks, key
 
 from kademlia.storage import ForgetfulStorage, IStorage, SQLiteStorage, check_storage
 from kademlia.storage.beside import shelf_of
-from kademlia.storage.disk.order import FARTHEST, nearest
 from kademlia.storage.shelf import Saved
 
 A, B, C = key(1), key(2), key(3)
@@ -284,39 +281,6 @@ class TestAsAShelf:
                 sizes.append(path.stat().st_size + log.stat().st_size)
             assert max(sizes[30:]) <= max(sizes[:30]) * 1.2
             assert log.stat().st_size < 8e6
-
-
-numbers = st.integers(0, 2**160 - 1) | st.integers(0, 300) | st.integers(2**160 - 300, 2**160 - 1)
-
-
-@given(st.sets(numbers, max_size=300), numbers, st.integers(0, 10**6))
-def test_the_nearest_come_in_order_however_many_were_expected(kept: set[int], target: int, expected: int) -> None:
-    """Compared with sorting them all."""
-    keys = sorted(map(key, kept))
-
-    def between(low: bytes, high: bytes, most: int) -> list[bytes]:
-        return [k for k in keys if low <= k <= high][:most]
-
-    found = [int.from_bytes(k, "big") for k in nearest(between, target, min(expected, 10**4))]
-    assert found == sorted(kept, key=lambda number: number ^ target)
-
-
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sets(numbers, max_size=100), st.sets(numbers, max_size=20), numbers, st.integers(0, 30))
-def test_the_farthest_are_found_among_saved_and_unsaved(
-    tmp_path_factory: pytest.TempPathFactory, saved: set[int], changed: set[int], own: int, most: int
-) -> None:
-    with SQLiteStorage(tmp_path_factory.mktemp("farthest") / "values") as storage:
-        for number in sorted(saved):
-            storage[key(number)] = 1
-        storage.flush()
-        for number in sorted(changed):
-            if number in saved:
-                storage.drop(key(number))
-            else:
-                storage[key(number)] = 1
-        there = sorted(saved ^ changed, key=lambda number: number ^ own ^ FARTHEST)
-        assert storage.farthest(key(own), most) == [key(number) for number in there[:most]]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kademlia.sim.world import World
 
 HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
 
 #: Draws of a living node before a newcomer joins by one that is still joining itself: more would hide that all are.
 DRAWS_MAX = 8

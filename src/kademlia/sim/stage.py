@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kademlia.node import ID_BYTES
 from kademlia.protocol import KademliaProtocol
-from kademlia.sim.churn import Churn, Law
+from kademlia.sim.churn import HOUR_S, Churn, Law
 from kademlia.sim.filled import fill
 from kademlia.sim.latency import KING_MEDIAN_S
 from kademlia.sim.stores import Stores
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kademlia.sim.resident import Resident
-
-HOUR_S = 3_600.0
-DAY_S = 24 * HOUR_S
 
 #: Seconds that a datagram takes: half of King's median round trip. Values live for hours, whatever the latency is.
 ONE_WAY_S = KING_MEDIAN_S / 2

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from kademlia.storage.interface import IStorage
-from kademlia.storage.shelf import Life, Shelf, record_bytes
+from kademlia.storage.shelf import Life, Shelf, check_bounds, record_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,11 +55,7 @@ class ForgetfulStorage(IStorage, Shelf):
         max_records: int | None = None,
         max_bytes: int | None = None,
     ) -> None:
-        if not ttl >= 0:
-            raise ValueError(f"ttl is the seconds a value is kept, 0 or more, not {ttl!r}")
-        for name, bound in (("max_records", max_records), ("max_bytes", max_bytes)):
-            if bound is not None and not bound > 0:
-                raise ValueError(f"{name} is more than zero, or None for no bound, not {bound!r}")
+        check_bounds(ttl, max_records, max_bytes)
         self.data: dict[bytes, tuple[float, Any]] = {}
         self.lives: dict[bytes, complex] = {}
         self.ttl = ttl

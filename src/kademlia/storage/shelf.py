@@ -18,6 +18,9 @@ from typing import Any
 #: A value's stamp and end; None of a value that somebody put there who knows no lives.
 Life = complex | None
 
+#: The types of a value that is kept; they are those of the wire.
+VALUE_TYPES = frozenset((int, float, bool, str, bytes))
+
 
 class Shelf(ABC):
     """Values by key, with their lives.
@@ -103,6 +106,19 @@ class Shelf(ABC):
             return True
         grows = record_bytes(value) - (record_bytes(instead_of) if instead_of is not None else 0)
         return self.size + grows <= self.max_bytes
+
+
+def check_bounds(ttl: float, max_records: int | None, max_bytes: int | None) -> None:
+    """Refuse bounds that a shelf of ours cannot have: of age in seconds, of number, of bytes.
+
+    Raises:
+        ValueError: The age is negative, or no number; another bound is not above 0.
+    """
+    if not ttl >= 0:
+        raise ValueError(f"ttl is the seconds a value is kept, 0 or more, not {ttl!r}")
+    for name, bound in (("max_records", max_records), ("max_bytes", max_bytes)):
+        if bound is not None and not bound > 0:
+            raise ValueError(f"{name} is more than zero, or None for no bound, not {bound!r}")
 
 
 #: What a record takes besides its value: the key, the life and the place in a shelf's tables; measured in memory.

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from kademlia.storage import pickles
+from kademlia.storage.shelf import VALUE_TYPES
 
 _pack = msgspec.msgpack.encode
 
@@ -209,7 +210,7 @@ def _state(document: _Document) -> State:
 def _unpack(data: bytes) -> Any:
     """Read a value; what is no value that travels is a fault of the file."""
     value = msgspec.msgpack.decode(data)
-    if type(value) not in (int, float, bool, str, bytes):
+    if type(value) not in VALUE_TYPES:
         raise ValueError(f"a published value is of type {type(value).__name__}")
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
+from kademlia.sim.churn import HOUR_S
 from kademlia.sim.experiments.experiment import (
     Experiment,
     Options,
@@ -22,7 +23,6 @@ DEAD = 0.1
 
 #: Every node looks something up so often, in virtual seconds, for so long, before the measured lookups.
 EVERY_S = 600.0
-HOUR_S = 3_600.0
 
 #: Seeds by b, at the most: with b = 5 tables are five times as large, and an hour takes three times as long.
 SEEDS_MAX = {1: 5, 5: 1}

@@ -15,11 +15,11 @@ from statistics import fmean, median
 
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import collector
-from kademlia.sim.churn import Law, law
+from kademlia.sim.churn import DAY_S, HOUR_S, Law, law
 from kademlia.sim.experiments.experiment import Experiment, Options, Row, share
 from kademlia.sim.holders import Holders
 from kademlia.sim.lesser import WithoutHandoff
-from kademlia.sim.stage import DAY_S, HOUR_S, Stage
+from kademlia.sim.stage import Stage
 from kademlia.sim.survival import interval_of_share, neighbourhoods, survives
 
 #: Nodes and values: of KAD's sessions, and of sessions of an hour. The published size is 10,000 nodes and 10,000

@@ -15,11 +15,12 @@ from kademlia.engine import limits
 from kademlia.node import ID_BYTES
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import collector
+from kademlia.sim.churn import DAY_S, HOUR_S
 from kademlia.sim.experiments.experiment import Experiment, Options, Row, share
 from kademlia.sim.holders import Holders
 from kademlia.sim.old_node import OldAndNew, OldNode, is_old
 from kademlia.sim.resident import Resident
-from kademlia.sim.stage import DAY_S, HOUR_S, ONE_WAY_S, Stage
+from kademlia.sim.stage import ONE_WAY_S, Stage
 
 #: What lives on is decided among the k holders of a value: small networks do, and 21 days of large ones take long.
 NODES = 40

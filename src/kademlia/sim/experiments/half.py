@@ -14,9 +14,10 @@ from statistics import fmean, median, stdev
 
 from kademlia.engine import limits
 from kademlia.sim import collector
+from kademlia.sim.churn import DAY_S, HOUR_S
 from kademlia.sim.experiments.experiment import Experiment, Options, Row, share
 from kademlia.sim.holders import Holders
-from kademlia.sim.stage import DAY_S, HOUR_S, Stage
+from kademlia.sim.stage import Stage
 
 SIZES = (40, 1_000)
 KS = (3, 8, 20)

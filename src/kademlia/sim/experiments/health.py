@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
+from kademlia.sim.churn import HOUR_S
 from kademlia.sim.experiments.experiment import Experiment, Options, Row, run
 from kademlia.sim.health import Health, examine
 from kademlia.sim.simulation import Simulation
@@ -13,7 +14,6 @@ NODES = 1_000
 #: Virtual hours by b. Tables are in balance after a few times the 15 minutes that a contact may be silent; with b = 5
 #: they are five times as large, and so is the time that a day takes to simulate.
 HOURS = {1: 24, 5: 9}
-HOUR_S = 3_600.0
 
 #: The first of these many looks at the tables are still of the filled ones.
 LOOKS_LEFT_OUT = 5

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from statistics import median
 
 from kademlia.sim import collector
-from kademlia.sim.churn import law
+from kademlia.sim.churn import DAY_S, HOUR_S, law
 from kademlia.sim.experiments.experiment import Experiment, Options, Row, share
 from kademlia.sim.holders import Holders
-from kademlia.sim.stage import DAY_S, HOUR_S, Stage
+from kademlia.sim.stage import Stage
 
 #: The published size is 10,000 nodes. How many of the k closest keep a value is decided among some tens of neighbours,
 #: which are as many in a network of 1,000.

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from kademlia.sim import collector
-from kademlia.sim.churn import law
+from kademlia.sim.churn import DAY_S, HOUR_S, law
 from kademlia.sim.experiments.experiment import Experiment, Options, Row
 from kademlia.sim.newcomers import Newcomers
-from kademlia.sim.stage import DAY_S, HOUR_S, Stage
+from kademlia.sim.stage import Stage
 from kademlia.sim.stores import COPY, HANDOFF, REPLICATION
 
 NODES = 1_000

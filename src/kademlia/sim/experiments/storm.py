@@ -15,11 +15,12 @@ from kademlia.engine.published import Kept
 from kademlia.node import ID_BYTES, Address, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.sim import collector
+from kademlia.sim.churn import DAY_S, HOUR_S
 from kademlia.sim.experiments.experiment import Experiment, Options, Row
 from kademlia.sim.holders import Holders
 from kademlia.sim.meter import Meter
 from kademlia.sim.resident import Resident
-from kademlia.sim.stage import DAY_S, HOUR_S, Stage
+from kademlia.sim.stage import Stage
 from kademlia.storage import IStorage
 
 NODES = 1_000

@@ -24,7 +24,7 @@ from kademlia.storage.disk.looks import KEYS_PER_PAGE, READ, Looks
 from kademlia.storage.disk.nodetime import Heartbeat, NodeTime
 from kademlia.storage.disk.waiting import Waiting
 from kademlia.storage.memory import CULLS_PER_LIFE, WEEK_S
-from kademlia.storage.shelf import RECORD_BYTES, Life, Saved
+from kademlia.storage.shelf import RECORD_BYTES, Life, Saved, check_bounds
 
 if TYPE_CHECKING:
     import os
@@ -76,7 +76,8 @@ class SQLiteStorage(Face, Saved):
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        _check_arguments(ttl, commit, commit_every, max_records, max_bytes)
+        check_bounds(ttl, max_records, max_bytes)
+        _check_commit(commit, commit_every)
         self.path = path_of(path)
         self.ttl, self.clock = ttl, clock
         self.always, self.commit_every_s = commit == "always", commit_every
@@ -322,15 +323,8 @@ class SQLiteStorage(Face, Saved):
             raise ValueError(f"{self.path} is closed: open it again with SQLiteStorage(...)")
 
 
-def _check_arguments(
-    ttl: float, commit: object, commit_every: float, max_records: int | None, max_bytes: int | None
-) -> None:
-    if not ttl >= 0:
-        raise ValueError(f"ttl is the seconds a value is kept, 0 or more, not {ttl!r}")
+def _check_commit(commit: object, commit_every: float) -> None:
     if commit not in {"interval", "always"}:
         raise ValueError(f'commit is "interval" or "always", not {commit!r}')
     if not commit_every >= 0:
         raise ValueError(f"commit_every is the seconds that what is written may wait, 0 or more, not {commit_every!r}")
-    for name, bound in (("max_records", max_records), ("max_bytes", max_bytes)):
-        if bound is not None and not bound > 0:
-            raise ValueError(f"{name} is more than zero, or None for no bound, not {bound!r}")

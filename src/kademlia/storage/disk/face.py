@@ -14,10 +14,7 @@ import msgspec
 
 from kademlia.node import ID_BYTES
 from kademlia.storage.interface import IStorage
-from kademlia.storage.shelf import Life
-
-#: The types of a value that a program may set; they are those of the wire.
-VALUE_TYPES = frozenset((int, float, bool, str, bytes))
+from kademlia.storage.shelf import VALUE_TYPES, Life
 
 
 class Face(IStorage):
