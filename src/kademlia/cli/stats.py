@@ -48,6 +48,9 @@ GROUPS = {
     },
     "dropped": {
         "malformed": "datagrams that are not of this protocol",
+        "unroutable": "datagrams from where nobody can live",
+        "limited": "requests over their sender's budget",
+        "shed": "datagrams of strangers, under load",
         "unknown_methods": "requests for what we do not have",
         "unmatched": "answers to nothing we asked",
         "wrong_replies": "answers of the wrong shape",

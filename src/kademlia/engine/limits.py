@@ -1,10 +1,13 @@
 """Every limit of a node: its name, its unit and its reason, in one place.
 
 What exceeds a limit is refused or dropped, and counted (`engine.stats`). Times are in seconds, sizes in bytes. The
-bounds of the wire format itself stand with it, in `wire.rpcudp`; those of the table in `routing`.
+bounds of the wire format itself stand with it, in `wire.rpcudp`; those of the table in `routing`. Those that an
+operator may have reason to set otherwise are the fields of `Limits`.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 # -- datagrams -----------------------------------------------------------------------------------------------------
 
@@ -239,3 +242,45 @@ HANDOFF_STORES_IN_FLIGHT_MAX = 32
 
 #: Newcomers waiting for their values; later ones get them by republishing.
 HANDOFF_NEWCOMERS_MAX = 256
+
+# -- what an operator may set ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What others may take of one node: the limits that depend on where it stands.
+
+    An address is one of IPv4, or a /64 of IPv6; a network is a /24, or a /48 (`kademlia.address`). Within the loopback
+    and private scopes none of those about networks is in force, and budgets are only while datagrams come faster than
+    they can be answered.
+
+    Attributes:
+        contacts_per_bucket: Contacts of one network in one bucket of the table; None for any number. With 2 whoever has
+            one network can be a tenth of what a node tells of one range of ids (geth has the same).
+        contacts_per_table: Contacts of one network in the whole table; None for any number.
+        nodes_per_lookup: Nodes of one network among the k that a lookup ends with, and so among the holders of a value;
+            None for any number.
+        requests_per_s: Requests of one address that are answered, a second; and of one contact, apart from the others
+            at its address. A thousand take about 1 % of a core.
+        network_requests_per_s: Requests of one network that are answered, a second; those of contacts do not count.
+        lookup_s: A lookup ends after so many seconds with what it has. With half of all nodes dead it takes a few.
+        lookup_requests: A lookup makes so many requests at the most, in multiples of k. An honest one makes one to two,
+            liars could have it go on for ever.
+        records_per_source: Values that one source may have here; None for its share: on a full shelf the one with the
+            most gives way. A source is a network, within the loopback and private scopes an address with its port.
+        bytes_per_source: The bytes that these may take; None for the same.
+
+    Raises:
+        TypeError: A limit is no number.
+        ValueError: A limit is out of range, or two of them contradict each other.
+    """
+
+    contacts_per_bucket: int | None = 2
+    contacts_per_table: int | None = 10
+    nodes_per_lookup: int | None = 2
+    requests_per_s: float = 1000.0
+    network_requests_per_s: float = 2000.0
+    lookup_s: float = 30.0
+    lookup_requests: int = 10
+    records_per_source: int | None = None
+    bytes_per_source: int | None = None

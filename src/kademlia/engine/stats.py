@@ -22,6 +22,9 @@ class Stats:
     replies: int  #: answers to our requests
     timeouts: int  #: requests of ours that nobody answered within the hard time-out
     malformed: int  #: datagrams that were dropped because they are not of this protocol
+    unroutable: int  #: datagrams dropped because nobody can live at the address that they claim to come from
+    limited: int  #: requests dropped because their sender, its address or its network had used up its budget
+    shed: int  #: datagrams of others than contacts dropped unread while they came faster than they could be answered
     unknown_methods: int  #: requests for an RPC we do not have
     unmatched: int  #: answers to nothing we asked, or from an address we did not ask
     wrong_replies: int  #: answers of the wrong shape
