@@ -128,6 +128,21 @@ def _place_v6(address: IPv6Address) -> Place | None:
     return Place(text, scope, f"{number >> 64:x}/64", f"{number >> 80:x}/48")
 
 
+@lru_cache(maxsize=PLACES_MAX)
+def scope(ip: str | None) -> Scope:
+    """Return from how far a numeric address can be reached; what is none can be from nowhere else."""
+    where = place(ip) if ip is not None else None
+    return where.scope if where is not None else Scope.LOOPBACK
+
+
+@lru_cache(maxsize=PLACES_MAX)
+def prefix(ip: str | None) -> str:
+    """Return which network a numeric address belongs to; "" for those of narrow scope, and for what is none."""
+    where = place(ip) if ip is not None else None
+    return where.prefix if where is not None else ""
+
+
+@lru_cache(maxsize=PLACES_MAX)
 def is_numeric(ip: str) -> bool:
     """Return whether a text is a numeric address and not a name, wherever it lies."""
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kademlia.address import plain_ip
 from kademlia.engine import limits
 from kademlia.node import ID_BYTES, Address
 from kademlia.wire import rpcudp
@@ -184,7 +185,7 @@ def checked_address(address: object) -> Address:
         raise TypeError(f'an address is a pair like ("192.0.2.1", 8468), not {address!r:.60}')
     if not pair[0] or not 0 < pair[1] < 65536:
         raise ValueError(f"an address is a host and a port from 1 to 65535, not {address!r:.60}")
-    ip = rpcudp.plain_ip(pair[0])
+    ip = plain_ip(pair[0])
     return (THIS_MACHINE.get(ip, ip), pair[1])
 
 

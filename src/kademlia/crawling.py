@@ -91,7 +91,8 @@ class SpiderCrawl(BothSpellings):
         self.body = rpcudp.call(self.method, protocol.source_node.id, node.id)  # of every request
         self._started = False
         price = protocol.proximity.price if protocol.latency_aware else None
-        self._lookup = Lookup(node, peers, ksize, alpha, protocol.source_node.id, price)
+        self._lookup = Lookup(node, peers, ksize, alpha, protocol.source_node.id, price, protocol.limits)
+        self._ends_at = protocol.now + protocol.limits.lookup_s
         self._advancing = False
         self._reach = ksize  # how many of our own contacts it started from, or could have
 
@@ -159,6 +160,8 @@ class SpiderCrawl(BothSpellings):
             return
         self._advancing = True
         lookup, about = self._lookup, self.protocol.asking.about
+        if self.protocol.now >= self._ends_at:
+            lookup.hurry()
         while not self.operation.done and (peers := lookup.next() or self._farther_ones()):
             for peer in peers:
                 about(self, peer)
@@ -171,7 +174,7 @@ class SpiderCrawl(BothSpellings):
         if not (self._lookup.thinned and self._lookup.settled):
             return []
         self._reach *= 2
-        self._lookup.heard(self.protocol.contacts.to_ask(self.node, self._reach))
+        self._lookup.trusts(self.protocol.contacts.to_ask(self.node, self._reach))
         return self._lookup.next()
 
     def _answered(self, node: Node, result: object) -> None:
@@ -180,16 +183,16 @@ class SpiderCrawl(BothSpellings):
             self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
         else:
-            self._heard(node, contacts)
+            self._heard(node, contacts, rpcudp.ids_told(result, self.ksize))
 
-    def _heard(self, node: Node, contacts: list[Node]) -> None:
+    def _heard(self, node: Node, contacts: list[Node], told: list[bytes]) -> None:
         """Learn of the contacts that a node told of."""
-        self._lookup.answered(node, self._askable(contacts) if contacts else contacts)
+        self._lookup.answered(node, self._askable(contacts, node) if contacts else contacts, told)
 
-    def _askable(self, contacts: list[Node]) -> list[Node]:
+    def _askable(self, contacts: list[Node], teller: Node) -> list[Node]:
         """Return those of some contacts that may be asked, and note whether others would be if they had answered."""
         protocol = self.protocol
-        askable = protocol.askable(contacts)
+        askable = protocol.askable(contacts, teller)
         if len(askable) < len(contacts) and not self._lookup.left_out:
             self._lookup.left_out = any(protocol.contacts.resting(node, protocol.now) for node in contacts)
         return askable

@@ -318,7 +318,7 @@ class KademliaProtocol(Machine, BothSpellings):
         bucket.last_updated = self.now
         peers = self.contacts.to_ask(target)
         if len(bucket) >= bucket.ksize:  # there are more nodes than the table has room for
-            peers = peers + self.askable(self.survey.near(target, self.alpha, self.now))
+            peers = peers + self.askable(self.survey.near(target, self.alpha, self.now), self.source_node)
         return peers
 
     def _looked_up(self, crawl: NodeSpiderCrawl, nodes: list[Node]) -> None:

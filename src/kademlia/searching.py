@@ -88,11 +88,11 @@ class Search(ValueSpiderCrawl):
             return self.operation
         return super().start()
 
-    def _heard(self, node: Node, contacts: list[Node]) -> None:
+    def _heard(self, node: Node, contacts: list[Node], told: list[bytes]) -> None:
         hops = self._hops.get(node.id, 1) + 1
         for contact in contacts:
             self._hops.setdefault(contact.id, hops)
-        super()._heard(node, contacts)
+        super()._heard(node, contacts, told)
 
     def _found(self, node: Node, value: Any, told: object) -> None:
         """Take what one holder has; those without a life may be old, and do not count for the quorum."""

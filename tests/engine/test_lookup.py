@@ -196,7 +196,7 @@ def test_liars_with_ever_closer_nodes_do_not_keep_it_going_for_ever() -> None:
         for liar in batch:
             lookup.answered(liar, nodes(*(2**bits + i for i in range(20))))
             bits = max(bits - 1, 10)
-    assert asked <= 4 * limits.LOOKUP_REQUESTS_FACTOR
+    assert asked <= 4 * limits.Limits().lookup_requests
     assert len(lookup.nearest.heap) <= 4 * limits.LOOKUP_NODES_FACTOR
 
 

@@ -161,6 +161,10 @@ def plainly(protocol: KademliaProtocol, datagram: bytes, address: Address, now: 
     record = protocol.records.of(address)
     if not record.verified(now):
         record.credit += len(datagram)
+    if record.tokens:
+        record.tokens -= 1
+    elif not protocol.budgets.grant(record, now):
+        return None
     return protocol.answering.request(datagram, record, now)
 
 

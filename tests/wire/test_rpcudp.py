@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kademlia.address import place
 from kademlia.wire import rpcudp
 
 ID, KEY = b"i" * 20, b"k" * 20
@@ -281,11 +282,11 @@ def test_contacts_may_have_more_than_three_fields() -> None:
 
 def test_what_is_too_long_for_an_address_is_not_remembered() -> None:
     """What was found out about an address is cached; 65,536 texts of 60 kB each would be four gigabytes."""
-    before = rpcudp.is_host.cache_info().currsize
+    before = place.cache_info().currsize
     for number in range(100):
         rpcudp.contacts([[KEY, f"{number}".rjust(60_000, "1"), 8468]], 64)
         rpcudp.contacts([[KEY, f"fe80::1%{number}".ljust(60_000, "x"), 8468]], 64)
-    assert rpcudp.is_host.cache_info().currsize == before
+    assert place.cache_info().currsize == before
 
 
 def test_a_flood_of_contacts_is_cut_off() -> None:

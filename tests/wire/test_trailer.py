@@ -210,7 +210,7 @@ def test_an_ephemeral_node_that_an_old_one_tells_of_is_no_contact() -> None:
     node, visitor = world.add(ID), world.add(OTHER)
     visitor.protocol.ephemeral = True
     results: dict[str, object] = {"ping": KEY, "find_node": [tuple(visitor.node)], "store": True}
-    old = Stranger(world, ("192.0.2.1", 8468), lambda datagram: [answer(datagram, results[asked_for(datagram)[0]])])
+    old = Stranger(world, ("10.9.0.1", 8468), lambda datagram: [answer(datagram, results[asked_for(datagram)[0]])])
     world.finish(node.protocol.join([old.address]))
     world.run(30)
     assert visitor.protocol.stats().requests

@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kademlia.address import plain_ip
 from kademlia.drivers.chance import random_bytes
 from kademlia.engine.batch import Batch
 from kademlia.engine.limits import SOFT_TIMEOUT_MIN_S
 from kademlia.engine.operation import Operation
 from kademlia.node import Address
 from kademlia.protocol import KademliaProtocol
-from kademlia.wire import rpcudp
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,7 +30,7 @@ WALL_CLOCK_S = 60.0
 def plain_address(address: Any) -> Address:
     """Return the (ip, port) of what a socket calls an address, an IPv4-mapped IPv6 one as IPv4."""
     ip, port = address[:2]
-    return (rpcudp.plain_ip(ip) if ":" in ip else ip, port)
+    return (plain_ip(ip) if ":" in ip else ip, port)
 
 
 def mapped_address(address: Address) -> Address:

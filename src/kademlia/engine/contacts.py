@@ -4,7 +4,8 @@ A node becomes a contact once its address proved itself and told its id in an an
 from there counts as seen (Kademlia, section 2.2; R5). An id in a request alone is a claim, to be checked by a ping.
 A contact that leaves calls unanswered is told to nobody and rests for a doubling time (R30); after five in a row it
 is given up: the newest replacement takes its place, if there is one (R31), and it is remembered, to be asked now and
-then. A known id that shows up at a new address takes it only after the old address was asked and did not answer.
+then. A known id that shows up at a new address takes it only after the old address was asked again and again, and did
+not answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 
+from kademlia.address import prefix
 from kademlia.bucket import KBucket
 from kademlia.engine import limits
 from kademlia.engine.link import Link
@@ -129,7 +131,7 @@ class Contacts:
         if node is None or not record.strikes or not self._is_contact(node):
             return
         self._flag(node)
-        if node.id in self._moved:
+        if node.id in self._moved and record.strikes >= _strikes_until_moved(record, self._moved[node.id]):
             self._take_address(node, self._moved.pop(node.id), now)
         elif record.strikes >= limits.STRIKES_UNTIL_STALE and not self.link.down:
             self._give_up(node)
@@ -283,3 +285,9 @@ class Contacts:
         self.lost[node.id] = node
         if len(self.lost) > limits.LOST_MAX:
             del self.lost[next(iter(self.lost))]
+
+
+def _strikes_until_moved(old: Record, new: Record) -> int:
+    """Return how many calls an old address leaves unanswered before a new one takes over its id."""
+    near = prefix(old.address[0]) == prefix(new.address[0])
+    return limits.STRIKES_UNTIL_MOVED_NEAR if near else limits.STRIKES_UNTIL_MOVED_FAR

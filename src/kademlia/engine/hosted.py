@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from kademlia.address import is_numeric, plain_ip
 from kademlia.engine.batch import Batch
 from kademlia.engine.forwards import Forwards
 from kademlia.engine.host import Host
 from kademlia.engine.operation import Operation, finished
-from kademlia.wire import rpcudp
 
 
 class Hosted(Forwards):
@@ -35,8 +35,8 @@ class Hosted(Forwards):
 
     def resolve(self, name: str) -> Operation[str | None]:
         """Find the address of a host; addresses are taken as they are."""
-        ip = rpcudp.plain_ip(name)
-        if rpcudp.is_address(ip) or self.host is None:
+        ip = plain_ip(name)
+        if is_numeric(ip) or self.host is None:
             return finished(ip)
         return self.host.resolve(name)
 

@@ -76,10 +76,27 @@ FIRST_REQUEST_BYTES_MAX = 1200
 #: liar that tells of addresses where nobody lives can have 60 kB sent there, and then small requests only.
 FULLY_PADDED_MAX = 64
 
+# -- budgets -------------------------------------------------------------------------------------------------------
+
+#: A budget that was not used for so many seconds is full (`Limits.requests_per_s`): a node that joins, or stores a
+#: thousand values, is done before it is used up.
+BURST_S = 4.0
+
+#: Tokens granted to a verified address at once: reckoning takes 1 us, which so is 0.06 a request.
+TOKENS_A_BLOCK = 16
+
+#: Budgets remembered, at about 200 bytes each; those that were not used for the longest are forgotten first.
+PURSES_MAX = 16_384
+
 # -- contacts ------------------------------------------------------------------------------------------------------
 
 #: Unanswered calls in a row after which a contact is given up; a replacement takes its place (section 4.1; R31).
 STRIKES_UNTIL_STALE = 5
+
+#: Unanswered calls in a row after which a contact's id may be taken by another address: in its own network, where it
+#: was silent for 15 s then, and elsewhere, after 55 s: whoever is cut off for a while is not robbed of its place.
+STRIKES_UNTIL_MOVED_NEAR = 2
+STRIKES_UNTIL_MOVED_FAR = 4
 
 #: A struck contact is not asked for this long, doubling with each strike up to the maximum (section 4.1; R30).
 LOCK_MIN_S = 5.0
@@ -187,11 +204,18 @@ LEAVE_STORES_IN_FLIGHT_MAX = REQUESTS_IN_FLIGHT_MAX // 2
 
 # -- lookups -------------------------------------------------------------------------------------------------------
 
-#: Requests one lookup may make, in multiples of k; an honest one needs one to two, liars could go on for ever.
-LOOKUP_REQUESTS_FACTOR = 10
-
 #: Ids under which one lookup asks the same address: whoever is told of under a second one may have been lied about.
 LOOKUP_IDS_PER_ADDRESS = 2
+
+#: Addresses at which one lookup tries an id: others than the right one may be lies.
+LOOKUP_ADDRESSES_PER_ID = 3
+
+#: Nodes that do not answer, after which it is believed of who told of them that it lies: so many, and as many more for
+#: each that it told of and that answered. Of an honest node's contacts half may be dead.
+LOOKUP_LIES_MAX = 3
+
+#: Of those that only liars told of a lookup asks so many after all, in multiples of k, when it has asked all others.
+LOOKUP_DOUBTED_FACTOR = 1
 
 #: Nodes one lookup remembers, in multiples of k: the nearest, so that failures have someone to take their place.
 LOOKUP_NODES_FACTOR = 16

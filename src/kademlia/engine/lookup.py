@@ -3,17 +3,21 @@
 It is asked `next`, and told `answered`, `slow` or `failed`; late and duplicate answers are harmless. It keeps alpha
 requests under way without waiting for whole rounds (Kademlia, section 2.3; R11-R12), drops who does not answer
 quickly until it does (R13), asks all of the k closest once alpha answers in a row brought nobody closer (R14), and
-ends when the k closest it knows of have answered (R15).
+ends when the k closest it knows of have answered (R15). Whom it knows of, and who of them counts, is
+`engine.shortlist`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 
 from kademlia.engine import limits
+from kademlia.engine.shortlist import Entry, Shortlist
 from kademlia.node import Address, Node, NodeHeap
 from kademlia.tree import ID_MAX
+
+#: Without limits for networks and for time.
+UNBOUNDED = limits.Limits(nodes_per_lookup=None)
 
 
 class Lookup:
@@ -27,6 +31,7 @@ class Lookup:
         own_id: Our own id: others tell us of ourselves.
         price: What it costs to go on by a node, of its distance and itself; the cheapest is asked first (R16). Without
             it the nearest is.
+        bounds: How many requests it may make, and how many nodes of one network count.
     """
 
     def __init__(
@@ -37,17 +42,17 @@ class Lookup:
         alpha: int,
         own_id: bytes = b"",
         price: Callable[[int, Node], float] | None = None,
+        bounds: limits.Limits = UNBOUNDED,
     ) -> None:
         self.target = target
         self.ksize = ksize
         self.alpha = alpha
-        self._price = price
-        self.nearest = NodeHeap(target, ksize)  # the nodes in consideration
         self.requests = 0
         self.left_out = False  # whether it was told of nodes that are not to be asked now: they did not answer before
-        self.heard_of = {own_id}  # ids in consideration, and those that are out of it
-        self._id_at: dict[Address, bytes] = {}  # under which id an address was first told of
-        self._more_ids_at: dict[Address, list[bytes]] = {}  # and others, which few addresses have
+        self._price = price
+        self._requests_max = ksize * bounds.lookup_requests
+        self._hurried = False
+        self._doubted_to_ask = ksize * limits.LOOKUP_DOUBTED_FACTOR
         self._waiting: set[bytes] = set()  # asked, not late
         self._late: dict[bytes, Node] = {}  # asked, late, out of consideration until they answer
         self._expected: set[bytes] = set()  # those of them that are given a second chance
@@ -55,94 +60,143 @@ class Lookup:
         self._answered: set[bytes] = set()
         self._fruitless = 0  # answers in a row that brought nobody closer than the closest known
         self._closest: int | None = None  # that distance
-        self.heard(peers)
+        self._shortlist = Shortlist(target, ksize, own_id, bounds.nodes_per_lookup, self._answered)
+        self.trusts(peers)
         self._fruitless = 0
+
+    @property
+    def nearest(self) -> NodeHeap:
+        """The nodes in consideration, nearest first."""
+        return self._shortlist.nearest
+
+    @property
+    def heard_of(self) -> dict[bytes, Address]:
+        """The address at which each id is tried that was told of."""
+        return self._shortlist.heard_of
+
+    # -- asking ----------------------------------------------------------------------------------------------------
 
     def next(self) -> list[Node]:
         """Return whom to ask now; they count as asked."""
         width = self.ksize if self._fruitless >= self.alpha else self.alpha
-        room = min(width - len(self._waiting), self.ksize * limits.LOOKUP_REQUESTS_FACTOR - self.requests)
-        if room <= 0:
+        room = min(width - len(self._waiting), self._requests_max - self.requests)
+        if room <= 0 or self._hurried:
             return []
-        asked = self.nearest.contacted
-        fresh = [entry for entry in self.nearest.heap[: self.ksize] if entry[1].id not in asked]
+        fresh = self._unasked()
         if self._price is not None and len(fresh) > room:
             price = self._price
             fresh.sort(key=lambda entry: price(*entry))
         chosen = [node for _, node in fresh[:room]]
         ids = [node.id for node in chosen]
-        asked.update(ids)
+        self.nearest.contacted.update(ids)
         self._waiting.update(ids)
         self.requests += len(chosen)
         return chosen
 
-    def answered(self, node: Node, contacts: Iterable[Node]) -> None:
-        """Learn that a node answered, late or not, and of the contacts it told."""
+    def _unasked(self) -> list[Entry]:
+        """Return who of those that count was not asked yet; if there is nobody, the nearest of those in doubt."""
+        shortlist, asked = self._shortlist, self._shortlist.nearest.contacted
+        fresh = [entry for entry in shortlist.counting() if entry[1].id not in asked]
+        if fresh or not shortlist.informants.doubted or not self._doubted_to_ask or not self.settled:
+            return fresh
+        self._doubted_to_ask -= shortlist.believe_some(self._doubted_to_ask)
+        return [entry for entry in shortlist.counting() if entry[1].id not in asked]
+
+    def hurry(self) -> None:
+        """Ask nobody any more: it ends when those that were asked have answered, or are late."""
+        self._hurried = True
+
+    # -- being told ------------------------------------------------------------------------------------------------
+
+    def answered(self, node: Node, contacts: Iterable[Node], told: list[bytes] | None = None) -> None:
+        """Learn that a node answered, late or not.
+
+        Args:
+            node: Who answered.
+            contacts: Those of the contacts it told of that may be asked, and were not heard of at that address.
+            told: The ids of all that it told of.
+        """
         if node.id in self._answered:
             return
+        shortlist = self._shortlist
         self._waiting.discard(node.id)
-        if self._late.pop(node.id, None) is not None:
-            self._expected.discard(node.id)
-            self.nearest.push(node)
+        late = self._late.pop(node.id, None) is not None
+        self._expected.discard(node.id)
+        if not shortlist.is_tried(node):  # it was late, and tried elsewhere meanwhile
+            shortlist.move(node)
+        elif late:
+            shortlist.nearest.push(node)
         self._answered.add(node.id)
+        shortlist.informants.spoke(node.id)
+        if told:
+            shortlist.informants.told(node.id, told)
         self.heard(contacts)
+
+    def trusts(self, nodes: Iterable[Node]) -> None:
+        """Take nodes into consideration that we know ourselves."""
+        nodes = list(nodes)
+        self._shortlist.informants.trust([node.id for node in nodes])
+        self.heard(nodes)
 
     def heard(self, contacts: Iterable[Node]) -> None:
         """Take nodes into consideration that were not heard of before, and note whether that was progress (R14)."""
-        nearest = self.nearest
-        heard_of = self.heard_of
-        fresh = self._alone([node for node in contacts if node.id not in heard_of])
-        if fresh:
-            nearest.push(fresh)
-            heard_of.update([node.id for node in fresh])
-            heard_of.difference_update(nearest.trim(self.ksize * limits.LOOKUP_NODES_FACTOR))
-        closest = nearest.heap[0][0] if nearest.heap else None
+        for node in self._shortlist.hear(contacts):
+            self._try_at(node)
+        heap = self._shortlist.nearest.heap
+        closest = heap[0][0] if heap else None
         if closest is not None and (self._closest is None or closest < self._closest):
             self._closest = closest
             self._fruitless = 0
         else:
             self._fruitless += 1
 
-    def _alone(self, nodes: list[Node]) -> list[Node]:
-        """Leave out nodes at addresses that were told of under too many ids: nobody lives there twice."""
-        ids = {node.address: node.id for node in nodes}
-        if len(ids) == len(nodes) and ids.keys().isdisjoint(self._id_at):  # as nearly always
-            self._id_at.update(ids)
-            return nodes
-        return [node for node in nodes if self._lives_alone(node)]
-
-    def _lives_alone(self, node: Node) -> bool:
-        if self._id_at.setdefault(node.address, node.id) == node.id:
-            return True
-        ids = self._more_ids_at.setdefault(node.address, [])
-        if node.id not in ids and len(ids) + 1 < limits.LOOKUP_IDS_PER_ADDRESS:
-            ids.append(node.id)
-        return node.id in ids
-
     def slow(self, node: Node) -> None:
         """Learn that a node is late: its place is free, and it is out of consideration until it answers (R13).
 
         The second time it is not expected to answer any more, either.
         """
-        if node.id in self._waiting:
-            self._waiting.remove(node.id)
+        if not self._shortlist.is_tried(node):
+            return
+        if node.id not in self._waiting:
+            self._expected.discard(node.id)
+            return
+        self._waiting.remove(node.id)
+        self._fruitless += 1
+        if not self._given_up(node):
             self._late[node.id] = node
             self._expected.add(node.id)
-            self.nearest.remove([node.id])
-            self._fruitless += 1
-        else:
-            self._expected.discard(node.id)
 
     def failed(self, node: Node) -> None:
         """Learn that a node will not answer, or answered nonsense."""
+        if not self._shortlist.is_tried(node):
+            return
         if node.id in self._waiting:
             self._fruitless += 1
         self._waiting.discard(node.id)
         self._expected.discard(node.id)
         self._late.pop(node.id, None)
-        if node.id not in self._answered:
+        if node.id not in self._answered and not self._given_up(node):
             self._failed.add(node.id)
-            self.nearest.remove([node.id])
+
+    def _given_up(self, node: Node) -> bool:
+        """Take a node out of consideration; return whether its id is tried at another address instead."""
+        shortlist = self._shortlist
+        shortlist.informants.fell_silent(node.id)
+        other = shortlist.elsewhere(node)
+        if other is None:
+            shortlist.nearest.remove([node.id])
+            return False
+        shortlist.move(other)
+        return True
+
+    def _try_at(self, node: Node) -> None:
+        """Try an id at another address: at the first one it was silent."""
+        self._late.pop(node.id, None)
+        self._expected.discard(node.id)
+        self._failed.discard(node.id)
+        self._shortlist.move(node)
+
+    # -- how far it is ---------------------------------------------------------------------------------------------
 
     @property
     def late(self) -> int:
@@ -156,8 +210,8 @@ class Lookup:
 
     @property
     def exhausted(self) -> bool:
-        """Whether it has made all the requests it may."""
-        return self.requests >= self.ksize * limits.LOOKUP_REQUESTS_FACTOR
+        """Whether it may make no more requests."""
+        return self._hurried or self.requests >= self._requests_max
 
     @property
     def finished(self) -> bool:
@@ -170,8 +224,8 @@ class Lookup:
     def _expects_nearer(self) -> bool:
         if self.exhausted:
             return False
-        heap, target = self.nearest.heap, self.target.long_id
-        farthest = heap[self.ksize - 1][0] if len(heap) >= self.ksize else ID_MAX
+        counting, target = self._shortlist.counting(), self.target.long_id
+        farthest = counting[-1][0] if len(counting) >= self.ksize else ID_MAX
         return any(self._late[node_id].long_id ^ target < farthest for node_id in self._expected)
 
     @property
@@ -185,12 +239,11 @@ class Lookup:
         if self.exhausted and not self._waiting:
             return True
         answered = self._answered
-        for _, node in self.nearest.heap[: self.ksize]:  # noqa: SIM110  # a generator takes twice the time
+        for _, node in self._shortlist.counting():  # noqa: SIM110  # a generator takes twice the time
             if node.id not in answered:
                 return False
         return True
 
     def closest(self) -> list[Node]:
         """Return the nodes that answered, nearest first, at most k."""
-        answered = (node for _, node in self.nearest.heap if node.id in self._answered)
-        return list(islice(answered, self.ksize))
+        return self._shortlist.closest()

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from kademlia.address import place, scope
 from kademlia.engine import limits
 from kademlia.engine.answering import Answering
 from kademlia.engine.asking import Asking
+from kademlia.engine.budgets import Budgets
 from kademlia.engine.calls import Calls
 from kademlia.engine.chance import Chance
 from kademlia.engine.contacts import Contacts
@@ -23,12 +25,13 @@ from kademlia.engine.keeping import Keeping
 from kademlia.engine.probing import Probing
 from kademlia.engine.proximity import Proximity
 from kademlia.engine.published import Kept
-from kademlia.engine.records import FOREVER, NEVER, Records
+from kademlia.engine.records import FOREVER, NEVER, Record, Records
 from kademlia.engine.rpcs import overrides
 from kademlia.engine.saving import Saving
 from kademlia.engine.stats import Counts, Stats
 from kademlia.engine.straight import Straight
 from kademlia.engine.survey import Survey
+from kademlia.engine.triage import Triage
 from kademlia.engine.upkeep import Upkeep
 from kademlia.node import Address, Node
 from kademlia.routing import RoutingTable
@@ -54,6 +57,12 @@ class Machine(Hosted):
         documented: The class whose methods are ours; what a subclass overrides is a program's.
     """
 
+    #: What others may take of this node.
+    limits = limits.Limits()
+
+    #: Whether datagrams come faster than they can be answered, as its driver sees it.
+    pressed = False
+
     def __init__(self, source_node: Node, storage: IStorage, ksize: int, documented: type) -> None:
         super().__init__()
         whole = cast("KademliaProtocol", self)  # which is what every machine is a part of
@@ -63,11 +72,13 @@ class Machine(Hosted):
         self.counts = Counts()
         self.chance = Chance()
         self.records = Records()
+        self.budgets = Budgets(whole)
         self.keeping = Keeping(whole, storage)
         self.saving = Saving(whole)
         self.router = RoutingTable(whole, ksize, source_node, clock=lambda: self.now)
         self.proximity = Proximity(self.router, self.records)
         self.calls = Calls(self.counts, self.proximity.measured)
+        self.triage = Triage(self.records, self.calls, self.counts)
         self.asking = Asking(whole, documented)
         self.survey = Survey(ksize)
         self.contacts = Contacts(self.router, self.records, self.survey, self.asking.who, self._welcome)
@@ -119,13 +130,20 @@ class Machine(Hosted):
         counts = self.counts
         counts.received += 1
         counts.received_bytes += len(data)
-        record = self.records.known(address) or self.records.of(address)
+        record = self.records.known(address) or self._met(address)
+        if record is None:
+            return None
         verified = record.bucket is not None or now < record.proved_at + _VERIFIED_S
         if not verified:
             record.credit += len(data)
         if len(data) >= _DATAGRAM_BYTES_MIN:
             kind = data[0]
             if kind == _REQUEST:
+                if record.tokens:
+                    record.tokens -= 1
+                elif not self.budgets.grant(record, now):
+                    counts.limited += 1
+                    return None
                 straight = self.straight.reply if verified else self.straight.first
                 return straight(data, record, now) or self.answering.request(data, record, now)
             if kind == _RESPONSE:
@@ -133,6 +151,13 @@ class Machine(Hosted):
                 return None
         counts.malformed += 1
         return None
+
+    def _met(self, address: Address) -> Record | None:
+        """Return a record for an address that a datagram came from, or None if nobody can live there."""
+        if not address[1] or place(address[0]) is None:
+            self.counts.unroutable += 1
+            return None
+        return self.records.of(address)
 
     def tick(self, now: float) -> None:
         """Do what is due at this time; see `deadline`."""
@@ -222,11 +247,19 @@ class Machine(Hosted):
         """Put a datagram into the outbox."""
         self.calls.outbox.append((datagram, address))
 
-    def askable(self, nodes: list[Node]) -> list[Node]:
-        """Return those of some nodes that a lookup may ask: of our address family, and not resting (R30)."""
+    def askable(self, nodes: list[Node], teller: Node) -> list[Node]:
+        """Return those of some nodes that a lookup may ask: of our address family, and not resting (R30).
+
+        Nor may they be of a narrower scope than who told of them: what it calls 10.0.0.1 is not what we call so, and
+        what it calls 127.0.0.1 are we.
+        """
         reached = {":" in ip: self.reaches(ip) for ip in ("0.0.0.0", "::")}  # noqa: S104  # one of each family
-        resting, now = self.contacts.resting, self.now
-        return [node for node in nodes if reached[":" in node.address[0]] and not resting(node, now)]
+        resting, now, least = self.contacts.resting, self.now, scope(teller.address[0])
+        return [
+            node
+            for node in nodes
+            if scope(node.address[0]) >= least and reached[":" in node.address[0]] and not resting(node, now)
+        ]
 
     def _welcome(self, node: Node) -> None:
         if self._welcomes_itself:

@@ -55,6 +55,7 @@ class Record:
         "proved_at",
         "replacement_noted_at",
         "requests",
+        "tokens",
         "trip_ms",
         "trip_variance_ms",
     )
@@ -70,6 +71,7 @@ class Record:
         self.heard_at = NEVER  # when its last answer or verified request came
         self.asked_us_at = NEVER  # when it last asked us something: for a while our answer proves our address there
         self.requests = 0  # since it was last pinged, while unverified; PINGED while such a ping is under way
+        self.tokens = 0  # requests it may make before its budget is looked at
         self.calls = 0  # requests of ours under way to it
         self.trip_ms = 0  # smoothed round-trip time, 0 until measured; whole numbers, of which Python keeps up to 256
         self.trip_variance_ms = 0

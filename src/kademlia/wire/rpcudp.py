@@ -8,14 +8,13 @@ trailer (`wire.trailer`), which those releases never look at.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-from functools import lru_cache
-from ipaddress import ip_address
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
 import msgspec
 
-from kademlia.node import ID_BYTES, Node, remembered
+from kademlia.address import IP_CHARACTERS_MAX, place
+from kademlia.node import ID_BYTES, Address, Node, remembered
 
 REQUEST = 0
 RESPONSE = 1
@@ -44,6 +43,9 @@ CONTACT_BYTES_MIN = 1 + 22 + 8 + 1
 #: Most bytes of a contact with an IPv4 address.
 CONTACT_V4_BYTES_MAX = 1 + 22 + 16 + 3
 
+#: Heard of is nobody.
+NOBODY: Mapping[bytes, Address] = {}
+
 #: Integers that msgpack can carry.
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 
@@ -53,9 +55,6 @@ SMALL_BODY_BYTES = 1024
 
 #: Deepest nesting of arrays and maps in a long body; the protocol itself needs three levels.
 NESTING_MAX = 16
-
-#: Longest text of a numeric address, in characters: IPv6 in full, with an IPv4 address at its end.
-IP_CHARACTERS_MAX = 45
 
 encode = msgspec.msgpack.encode
 #: As `decode`, for bytes of which there are at most `SMALL_BODY_BYTES`.
@@ -164,25 +163,6 @@ def check_size(name: str, arguments: tuple[Any, ...]) -> None:
         )
 
 
-@lru_cache(maxsize=65536)
-def is_address(ip: str) -> bool:
-    """Return whether this text is a numeric address and not a name."""
-    try:
-        ip_address(ip)
-    except ValueError:
-        return False
-    return True
-
-
-@lru_cache(maxsize=65536)
-def is_host(ip: str) -> bool:
-    """Return whether this text is the numeric address of one host: neither unspecified, multicast nor broadcast."""
-    if not is_address(ip):
-        return False
-    address = ip_address(ip)
-    return not (address.is_unspecified or address.is_multicast or ip == "255.255.255.255")
-
-
 def contact(node: Node) -> bytes:
     """Return what a find_node answer says of one contact: (id, ip, port), encoded."""
     return encode((node.id, *node.address))
@@ -198,20 +178,33 @@ def array_head(length: int) -> bytes:
     return bytes((0x90 | length,)) if length < 16 else b"\xdc" + length.to_bytes(2, "big")
 
 
-def contacts(result: object, most: int, heard_of: Container[bytes] = ()) -> list[Node] | None:
+def contacts(result: object, most: int, heard_of: Mapping[bytes, Address] = NOBODY) -> list[Node] | None:
     """Return the nodes of a find_node answer, at most so many, or None if it has not the shape of one.
 
     Entries that are not a 20-byte id, an address and a port are passed over: they cost their sender that entry. So
-    are ids that were heard of: most of an answer's contacts late in a lookup, and no object is made of them.
+    are nodes that were heard of: most of an answer's contacts late in a lookup, and no object is made of them.
     """
     if not isinstance(result, (list, tuple)):
         return None
     entries = result[:most]
     try:  # noqa: SIM105  # `suppress` takes as long as all the rest
-        entries = [entry for entry in entries if entry[0] not in heard_of]
+        entries = [
+            entry
+            for entry in entries
+            if (address := heard_of.get(entry[0])) is None or address[1] != entry[2] or address[0] != entry[1]
+        ]
     except (TypeError, LookupError):  # some are no triples: they are looked at one by one
         pass
-    return [node for node in map(_contact, entries) if node is not None and node.id not in heard_of]
+    return [node for node in map(_contact, entries) if node is not None and heard_of.get(node.id) != node.address]
+
+
+def ids_told(result: object, most: int) -> list[bytes]:
+    """Return the ids of the first contacts of a find_node answer, of those that have one."""
+    entries = result[:most] if isinstance(result, (list, tuple)) else ()
+    try:
+        return [entry[0] for entry in entries if type(entry[0]) is bytes]
+    except (TypeError, LookupError):
+        return [node.id for node in map(_contact, entries) if node is not None]
 
 
 def _contact(entry: object) -> Node | None:
@@ -227,15 +220,10 @@ def _contact(entry: object) -> Node | None:
         return node
     if len(node_id) != ID_BYTES or not 0 < port < 65536:
         return None
-    if len(ip) > IP_CHARACTERS_MAX:  # before it is looked at, and remembered
+    if len(ip) > IP_CHARACTERS_MAX or "%" in ip:  # before it is looked at; the interface is its teller's
         return None
-    ip = plain_ip(ip)
-    return Node.shared(node_id, (ip, port)) if is_host(ip) else None
-
-
-def plain_ip(ip: str) -> str:
-    """Return an IPv4-mapped IPv6 address as IPv4, any other text as it is."""
-    return ip[7:] if ip.startswith("::ffff:") and "." in ip else ip
+    where = place(ip)
+    return Node.shared(node_id, (where.ip, port)) if where is not None else None
 
 
 def found_value(result: object) -> tuple[bool, Any]:

@@ -1,0 +1,166 @@
+"""Whom a lookup has in consideration, and which of them count.
+
+The k nearest count (Kademlia, section 2.3). Not more than a few of them may be of one network, or whoever has one could
+be everybody who is near some key; nobody counts who is only told of by those who lied before (`engine.informants`); and
+nobody lives at one address under many ids. An id that is told of at several addresses is tried at one after the other:
+who tells of it first need not be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from kademlia.address import prefix
+from kademlia.engine import limits
+from kademlia.engine.informants import Informants
+from kademlia.node import Address, Node, NodeHeap
+
+#: A node in consideration, behind its distance.
+Entry = tuple[int, Node]
+
+#: Where we are told to live, whatever is told: nobody is asked there.
+HERE: Address = ("", 0)
+
+
+class Shortlist:
+    """The nodes that one lookup considers.
+
+    Args:
+        target: The node or key looked for.
+        ksize: How many nodes are looked for.
+        own_id: Our own id: others tell us of ourselves.
+        of_network: How many nodes of one network may count; None for any number.
+        answered: The ids of those that answered; the lookup keeps it up to date.
+
+    Attributes:
+        nearest: All of them, nearest first.
+        heard_of: The address at which each id is tried; those that are out of consideration stay here.
+        informants: Who told of whom.
+    """
+
+    def __init__(self, target: Node, ksize: int, own_id: bytes, of_network: int | None, answered: set[bytes]) -> None:
+        self.nearest = NodeHeap(target, ksize)
+        self.heard_of = {own_id: HERE}
+        self.informants = Informants(answered)
+        self._ksize = ksize
+        self._answered = answered
+        self._of_network = of_network
+        self._heard_of_network: dict[str, int] = {}
+        self._crowded = False  # whether more were heard of any network than may count
+        self._elsewhere: dict[bytes, list[Node]] = {}  # the same ids at other addresses
+        self._addresses_of: dict[bytes, int] = {}  # how many an id has that has several
+        self._id_at: dict[Address, bytes] = {}  # under which id an address was first told of
+        self._more_ids_at: dict[Address, list[bytes]] = {}  # and others, which few addresses have
+
+    def hear(self, nodes: Iterable[Node]) -> list[Node]:
+        """Take nodes into consideration that were not heard of before.
+
+        Returns:
+            Those heard of at another address, where they were silent: here they may answer (`move`).
+        """
+        nodes, heard_of = list(nodes), self.heard_of
+        fresh = self._alone([node for node in nodes if node.id not in heard_of])
+        if fresh:
+            self.nearest.push(fresh)
+            for node in fresh:
+                heard_of.setdefault(node.id, node.address)
+            self._count_networks(fresh)
+            for node_id in self.nearest.trim(self._ksize * limits.LOOKUP_NODES_FACTOR):
+                heard_of.pop(node_id, None)
+                self._elsewhere.pop(node_id, None)
+        if len(fresh) == len(nodes):
+            return []
+        return [node for node in nodes if heard_of.get(node.id, node.address) != node.address and self._note(node)]
+
+    def _note(self, node: Node) -> bool:
+        """Note another address of an id; return whether to try it now, as the first one was silent."""
+        count = self._addresses_of.get(node.id, 1)
+        others = self._elsewhere.setdefault(node.id, [])
+        if count >= limits.LOOKUP_ADDRESSES_PER_ID or node in others:
+            return False
+        self._addresses_of[node.id] = count + 1
+        if node.id in self.informants.silent:
+            return True
+        others.append(node)
+        return False
+
+    def elsewhere(self, node: Node) -> Node | None:
+        """Return the same id at an address where it was not tried yet, if there is one."""
+        others = self._elsewhere.get(node.id)
+        return others.pop(0) if others else None
+
+    def move(self, node: Node) -> None:
+        """Try an id at this address from now on."""
+        self.informants.silent.discard(node.id)
+        self.heard_of[node.id] = node.address
+        self.nearest.remove([node.id])
+        self.nearest.contacted.discard(node.id)
+        self.nearest.push(node)
+
+    def is_tried(self, node: Node) -> bool:
+        """Return whether its id is tried at its address, and not at another one meanwhile."""
+        return self.heard_of.get(node.id, node.address) == node.address
+
+    # -- who counts ------------------------------------------------------------------------------------------------
+
+    def counting(self) -> list[Entry]:
+        """Return the k nearest that count."""
+        if not self._crowded and not self.informants.doubted:  # as nearly always
+            return self.nearest.heap[: self._ksize]
+        doubted = self.informants.doubted - self._answered
+        believed = (entry for entry in self.nearest.heap if entry[1].id not in doubted)
+        return list(islice(self._spread(believed), self._ksize))
+
+    def closest(self) -> list[Node]:
+        """Return the k nearest of those that answered, as many of one network as may count."""
+        answered = (entry for entry in self.nearest.heap if entry[1].id in self._answered)
+        return [node for _, node in islice(self._spread(answered), self._ksize)]
+
+    def believe_some(self, count: int) -> int:
+        """Let the nearest of the doubted count, at most so many; return how many there were."""
+        doubted = self.informants.doubted
+        ids = [node.id for _, node in self.nearest.heap if node.id in doubted][:count]
+        self.informants.trust(ids)
+        return len(ids)
+
+    def _spread(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Yield entries without those whose network had its share before."""
+        if not self._crowded:
+            yield from entries
+            return
+        assert self._of_network is not None
+        seen: dict[str, int] = {}
+        for entry in entries:
+            network = prefix(entry[1].address[0])
+            seen[network] = seen.get(network, 0) + 1
+            if not network or seen[network] <= self._of_network:
+                yield entry
+
+    def _count_networks(self, nodes: list[Node]) -> None:
+        if self._of_network is None:
+            return
+        heard = self._heard_of_network
+        for node in nodes:
+            network = prefix(node.address[0])
+            if network:
+                heard[network] = heard.get(network, 0) + 1
+                self._crowded = self._crowded or heard[network] > self._of_network
+
+    # -- one address, one node -------------------------------------------------------------------------------------
+
+    def _alone(self, nodes: list[Node]) -> list[Node]:
+        """Leave out nodes at addresses that were told of under too many ids: nobody lives there twice."""
+        ids = {node.address: node.id for node in nodes}
+        if len(ids) == len(nodes) and ids.keys().isdisjoint(self._id_at):  # as nearly always
+            self._id_at.update(ids)
+            return nodes
+        return [node for node in nodes if self._lives_alone(node)]
+
+    def _lives_alone(self, node: Node) -> bool:
+        if self._id_at.setdefault(node.address, node.id) == node.id:
+            return True
+        ids = self._more_ids_at.setdefault(node.address, [])
+        if node.id not in ids and len(ids) + 1 < limits.LOOKUP_IDS_PER_ADDRESS:
+            ids.append(node.id)
+        return node.id in ids
