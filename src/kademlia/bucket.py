@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 
+from kademlia.address import prefix
 from kademlia.node import Node
 from kademlia.tree import ID_BITS
 from kademlia.utils import BothSpellings
@@ -17,12 +19,31 @@ REPLACEMENT_FACTOR = 5
 
 
 class Changes:
-    """How often contacts came or went in the buckets of one table: who remembers something of it looks here."""
+    """What the buckets of one table have in common.
 
-    __slots__ = ("count",)
+    Attributes:
+        count: How often contacts came or went: who remembers something of the table looks here.
+        networks: How many nodes of each network are in it (`kademlia.address.prefix`), the waiting ones included.
+    """
+
+    __slots__ = ("count", "networks")
 
     def __init__(self) -> None:
         self.count = 0
+        self.networks: Counter[str] = Counter()
+
+    def came(self, node: Node) -> None:
+        """Count a node that is in a bucket from now on."""
+        if network := prefix(node.address[0]):
+            self.networks[network] += 1
+
+    def left(self, node: Node) -> None:
+        """Count a node that is in no bucket any more."""
+        network = prefix(node.address[0])
+        if network and self.networks[network] > 1:
+            self.networks[network] -= 1
+        else:
+            self.networks.pop(network, None)
 
 
 class KBucket(BothSpellings):
@@ -124,23 +145,30 @@ class KBucket(BothSpellings):
         Returns:
             True if it is among the contacts now, False if the bucket is full (section 4.1).
         """
-        if node.id in self.nodes or len(self.nodes) < self.ksize:
-            self.changes.count += self.nodes.pop(node.id, None) is not node
+        changes = self.changes
+        known, waiting = self.nodes.pop(node.id, None), self.replacement_nodes.pop(node.id, None)
+        for before in (known, waiting):
+            if before is not None:
+                changes.left(before)
+        changes.came(node)
+        if known is not None or len(self.nodes) < self.ksize:
+            changes.count += known is not node
             self.nodes[node.id] = node
-            self.replacement_nodes.pop(node.id, None)
             return True
-        self.replacement_nodes.pop(node.id, None)
         self.replacement_nodes[node.id] = node
         while len(self.replacement_nodes) > self.max_replacement_nodes:
-            del self.replacement_nodes[next(iter(self.replacement_nodes))]
+            changes.left(self.replacement_nodes.pop(next(iter(self.replacement_nodes))))
         return False
 
     addNode = add_node
 
     def remove_node(self, node: Node) -> None:
         """Forget a node; the most recently seen replacement takes a contact's place."""
-        self.replacement_nodes.pop(node.id, None)
-        if self.nodes.pop(node.id, None) is None:
+        waiting, known = self.replacement_nodes.pop(node.id, None), self.nodes.pop(node.id, None)
+        for gone in (waiting, known):
+            if gone is not None:
+                self.changes.left(gone)
+        if known is None:
             return
         self.changes.count += 1
         if self.replacement_nodes:
@@ -148,6 +176,11 @@ class KBucket(BothSpellings):
             self.nodes[node_id] = replacement
 
     removeNode = remove_node
+
+    def of_network(self, network: str) -> list[Node]:
+        """Return the nodes of one network, contacts and then those that wait, least recently seen first."""
+        nodes = (*self.nodes.values(), *self.replacement_nodes.values())
+        return [node for node in nodes if prefix(node.address[0]) == network]
 
     def split(self) -> tuple[KBucket, KBucket]:
         """Return two buckets, each with half of the range and the contacts and replacements that lie in it."""
@@ -160,6 +193,7 @@ class KBucket(BothSpellings):
         for node_id, node in self.nodes.items():
             (one if node.long_id <= midpoint else two).nodes[node_id] = node
         for node in self.replacement_nodes.values():
+            self.changes.left(node)
             (one if node.long_id <= midpoint else two).add_node(node)
         one.last_updated = two.last_updated = self.last_updated
         return one, two

@@ -92,7 +92,7 @@ class SpiderCrawl(BothSpellings):
         self._started = False
         price = protocol.proximity.price if protocol.latency_aware else None
         self._lookup = Lookup(node, peers, ksize, alpha, protocol.source_node.id, price, protocol.limits)
-        self._ends_at = protocol.now + protocol.limits.lookup_s
+        self._ends_at = 0.0
         self._advancing = False
         self._reach = ksize  # how many of our own contacts it started from, or could have
 
@@ -118,6 +118,7 @@ class SpiderCrawl(BothSpellings):
     def start(self) -> Operation[Any]:
         """Start; return the operation that ends with the result."""
         self._started = True
+        self._ends_at = self.protocol.now + self.protocol.limits.lookup_s
         self._advance()
         return self.operation
 

@@ -87,7 +87,7 @@ class KademliaProtocol(Machine, BothSpellings):
 
     def keep(self, key: bytes, value: Any) -> bool:
         """Put a value into the own store; False if it is older than what is there."""
-        return self.keeping.put(key, value, self.keeping.believed(self.keeping.hint))
+        return self.keeping.put(key, value, self.keeping.believed(self.keeping.hint), self.keeping.asker)
 
     # -- asking others: the documented calls ------------------------------------------------------------------------
 
@@ -269,7 +269,8 @@ class KademliaProtocol(Machine, BothSpellings):
         if self.stopped:
             publication.give_up()
         else:
-            publication.start(self.survey.holders(target, self.now))
+            holders = self.survey.holders(target, self.now)
+            publication.start(holders if holders is not None and self.diversity.is_spread(holders) else None)
             self.wake()
         return publication
 

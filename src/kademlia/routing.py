@@ -99,9 +99,8 @@ class RoutingTable(BothSpellings):
 
     @buckets.setter
     def buckets(self, buckets: list[KBucket]) -> None:
-        self._tree = Tree(buckets)
-        self.changes.count += 1
-        self.is_tree = False
+        self._take(buckets)
+        self.is_tree = False  # perhaps
 
     def flush(self) -> None:
         """Forget all contacts: one bucket for the whole space."""
@@ -109,11 +108,17 @@ class RoutingTable(BothSpellings):
 
     def plant(self, buckets: list[KBucket]) -> None:
         """Take over the buckets of a tree: together they cover all ids, and each could have come of splitting."""
+        self._take(buckets)
+        self.is_tree = True  # and it stays one, as buckets only ever split in halves
+
+    def _take(self, buckets: list[KBucket]) -> None:
+        self._tree = Tree(buckets)
+        self.changes.count += 1
+        self.changes.networks.clear()
         for bucket in buckets:
             bucket.changes = self.changes
-        self.changes.count += 1
-        self._tree = Tree(buckets)
-        self.is_tree = True  # and it stays one, as buckets only ever split in halves
+            for node in (*bucket.nodes.values(), *bucket.replacement_nodes.values()):
+                self.changes.came(node)
 
     # -- contacts ------------------------------------------------------------------------------------------------
 

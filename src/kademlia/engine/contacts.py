@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import count
 
 from kademlia.address import prefix
 from kademlia.bucket import KBucket
 from kademlia.engine import limits
+from kademlia.engine.diversity import Diversity
 from kademlia.engine.link import Link
 from kademlia.engine.records import FOREVER, NEVER, Lapse, Record, Records
 from kademlia.engine.survey import Survey
@@ -32,7 +34,8 @@ class Contacts:
         records: What is known of each address.
         survey: What our lookups found, to be forgotten when the network changes under our eyes.
         ask: Called with a record whose node is to be pinged.
-        welcome: Called with a node that became a contact just now.
+        welcome: Called with a node that is to become a contact.
+        diversity: How many nodes of one network there may be.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Contacts:
         survey: Survey,
         ask: Callable[[Record], None],
         welcome: Callable[[Node], None],
+        diversity: Diversity,
     ) -> None:
         self.link = Link()
         self.failing: set[bytes] = set()  # ids of contacts with strikes; only ever asked for membership
@@ -51,8 +55,10 @@ class Contacts:
         self._survey = survey
         self._ask = ask
         self._welcome = welcome
+        self._diversity = diversity
         self.lost: dict[bytes, Node] = {}  # contacts given up, the longest not asked first
-        self._suspects: list[tuple[float, int, Record]] = []  # heap of when to ask which contact again
+        self._suspects: list[tuple[float, int, int, Record]] = []  # heap of when to ask which contact again
+        self._turns = count()  # two records may have one id and one time, and are in no order themselves
         self._moved: dict[bytes, Record] = {}  # ids seen at a new address, until their old one was asked
 
     # -- reading -------------------------------------------------------------------------------------------------
@@ -65,6 +71,14 @@ class Contacts:
         """Return whom to ask about a target: the k (or so many) closest contacts; failing ones for want of others."""
         count = count or self._router.ksize
         return self._router.closest(target, count, None, self.failing) or self._router.closest(target, count)
+
+    def holders(self, target: Node) -> list[Node]:
+        """Return the k closest contacts to a key that may hold its value: a few of each network."""
+        count = self._router.ksize
+        closest = list(self._diversity.spread(self.to_ask(target)))
+        if len(closest) == count or len(self._router) <= count:
+            return closest
+        return list(self._diversity.spread(self.to_ask(target, len(self._router))))[:count]
 
     def any_live(self) -> bool:
         """Return whether any contact is without strikes."""
@@ -136,7 +150,7 @@ class Contacts:
         elif record.strikes >= limits.STRIKES_UNTIL_STALE and not self.link.down:
             self._give_up(node)
         else:
-            heappush(self._suspects, (record.locked_until, node.long_id, record))
+            heappush(self._suspects, (record.locked_until, node.long_id, next(self._turns), record))
 
     def suspect_link(self) -> None:
         """Take our own link for down until somebody is heard, and forgive whom we blamed meanwhile."""
@@ -183,19 +197,20 @@ class Contacts:
     def restore(self, nodes: list[Node]) -> None:
         """Put contacts of an earlier life into the table: told to nobody and asked first who they are."""
         for node in nodes:
-            if self._router.add_contact(node):
+            admitted = self._diversity.admits(node.address, self._router.bucket_of(node.long_id))
+            if admitted and self._router.add_contact(node):
                 record = self._records.of(node.address)
                 record.doubted()
                 record.bucket = self._router.bucket_of(node.long_id)
                 self._flag(node)
-                heappush(self._suspects, (NEVER, node.long_id, record))
+                heappush(self._suspects, (NEVER, node.long_id, next(self._turns), record))
 
     # -- time ----------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
         """Ask the contacts again whose rest is over."""
         while self._suspects and self._suspects[0][0] <= now:
-            record = heappop(self._suspects)[2]
+            record = heappop(self._suspects)[-1]
             if record.strikes and not record.pinged and record.locked_until <= now:
                 self._ask(record)
 
@@ -238,6 +253,9 @@ class Contacts:
     def _newcomer(self, node: Node, record: Record, bucket: KBucket, now: float) -> None:
         if now < record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:
             return
+        if not self._diversity.make_way(node.address, bucket):
+            record.replacement_noted_at = now
+            return
         if len(bucket.nodes) < bucket.ksize or self._router.has_room(node.long_id):
             self._welcome(node)  # which adds it, unless a program's own method decides otherwise
             if node.id not in bucket.nodes:  # or was it split?
@@ -263,7 +281,10 @@ class Contacts:
             return False
         if record.requests >= limits.REQUESTS_UNTIL_PING:
             return True
-        return self._router.has_room(int.from_bytes(claimed, "big"))
+        long_id = int.from_bytes(claimed, "big")
+        if not self._router.has_room(long_id):
+            return False
+        return self._diversity.admits(record.address, self._router.bucket_of(long_id))
 
     def _flag(self, node: Node) -> None:
         if node.id not in self.failing:

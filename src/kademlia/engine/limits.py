@@ -2,12 +2,15 @@
 
 What exceeds a limit is refused or dropped, and counted (`engine.stats`). Times are in seconds, sizes in bytes. The
 bounds of the wire format itself stand with it, in `wire.rpcudp`; those of the table in `routing`. Those that an
-operator may have reason to set otherwise are the fields of `Limits`.
+operator may have reason to set otherwise are the fields of `engine.operator_limits.Limits`, which is also
+`limits.Limits`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from kademlia.engine.operator_limits import Limits
+
+__all__ = ["Limits"]  # and every constant below
 
 # -- datagrams -----------------------------------------------------------------------------------------------------
 
@@ -162,11 +165,37 @@ BYGONE_S = 86_400.0
 #: Such values of one key; the latest are those that come back.
 BYGONE_PER_KEY = 4
 
-#: Keys of such values, at about 400 bytes each: 26 MB.
+#: Keys of such values, at about 470 bytes each: 31 MB.
 BYGONE_KEYS_MAX = 65_536
 
 #: Values that are chosen together to give way on a full shelf: looking for them takes a millisecond or two.
 GIVE_WAY_MAX = 64
+
+#: Bytes of values in memory, of others and our own, where a program sets no bound: half a million of 250 bytes, with
+#: which the process takes 400 MB. Without a bound strangers fill the machine.
+MEMORY_BYTES_MAX = 256 * 2**20
+
+#: Values whose source is remembered (`engine.ledger`), at about 70 bytes each, and 60 more where values are on disk: as
+#: many as there is room for in memory. Of more, the latest of the source with the most belong to nobody.
+SOURCED_VALUES_MAX = 1 << 20
+
+#: Sources of values that have an account each, at about 400 bytes; there are as many addresses that we may know to be
+#: verified. All others share one account.
+SOURCES_MAX = RECORDS_MAX
+
+#: Of two sources neither has more if it is by less than this share of the room, 8 KiB of 256 MiB, the largest value of
+#: one datagram: then distance decides. A thousand attackers could take 3 % of the room from their equals by that.
+EQUAL_WITHIN = 1 / 32_768
+
+#: The share of the room that is for values without a source: below it they give way to no others' values.
+SOURCELESS_SHARE = 0.5
+
+#: Keys of one source that are looked at in one go for the farthest of them: it takes 0.3 ms.
+KEYS_OF_SOURCE_PER_LOOK = 1024
+
+#: Answers under way that take their time, at about 2 kB each: those of a program's own `rpc_*` methods, and stores that
+#: wait for the disk. A disk that takes 100 batches a second is done with 10 ms of stores, a few hundred, at a time.
+ANSWERS_UNDER_WAY_MAX = 1024
 
 #: On a full shelf dead values are looked for so often while there are none, or each store would cost a millisecond.
 ENDED_LOOKED_FOR_S = 0.1
@@ -266,45 +295,3 @@ HANDOFF_STORES_IN_FLIGHT_MAX = 32
 
 #: Newcomers waiting for their values; later ones get them by republishing.
 HANDOFF_NEWCOMERS_MAX = 256
-
-# -- what an operator may set ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What others may take of one node: the limits that depend on where it stands.
-
-    An address is one of IPv4, or a /64 of IPv6; a network is a /24, or a /48 (`kademlia.address`). Within the loopback
-    and private scopes none of those about networks is in force, and budgets are only while datagrams come faster than
-    they can be answered.
-
-    Attributes:
-        contacts_per_bucket: Contacts of one network in one bucket of the table; None for any number. With 2 whoever has
-            one network can be a tenth of what a node tells of one range of ids (geth has the same).
-        contacts_per_table: Contacts of one network in the whole table; None for any number.
-        nodes_per_lookup: Nodes of one network among the k that a lookup ends with, and so among the holders of a value;
-            None for any number.
-        requests_per_s: Requests of one address that are answered, a second; and of one contact, apart from the others
-            at its address. A thousand take about 1 % of a core.
-        network_requests_per_s: Requests of one network that are answered, a second; those of contacts do not count.
-        lookup_s: A lookup ends after so many seconds with what it has. With half of all nodes dead it takes a few.
-        lookup_requests: A lookup makes so many requests at the most, in multiples of k. An honest one makes one to two,
-            liars could have it go on for ever.
-        records_per_source: Values that one source may have here; None for its share: on a full shelf the one with the
-            most gives way. A source is a network, within the loopback and private scopes an address with its port.
-        bytes_per_source: The bytes that these may take; None for the same.
-
-    Raises:
-        TypeError: A limit is no number.
-        ValueError: A limit is out of range, or two of them contradict each other.
-    """
-
-    contacts_per_bucket: int | None = 2
-    contacts_per_table: int | None = 10
-    nodes_per_lookup: int | None = 2
-    requests_per_s: float = 1000.0
-    network_requests_per_s: float = 2000.0
-    lookup_s: float = 30.0
-    lookup_requests: int = 10
-    records_per_source: int | None = None
-    bytes_per_source: int | None = None

@@ -19,6 +19,7 @@ from kademlia.engine.budgets import Budgets
 from kademlia.engine.calls import Calls
 from kademlia.engine.chance import Chance
 from kademlia.engine.contacts import Contacts
+from kademlia.engine.diversity import Diversity
 from kademlia.engine.host import Host
 from kademlia.engine.hosted import Hosted
 from kademlia.engine.keeping import Keeping
@@ -81,7 +82,8 @@ class Machine(Hosted):
         self.triage = Triage(self.records, self.calls, self.counts)
         self.asking = Asking(whole, documented)
         self.survey = Survey(ksize)
-        self.contacts = Contacts(self.router, self.records, self.survey, self.asking.who, self._welcome)
+        self.diversity = Diversity(whole)
+        self.contacts = Contacts(self.router, self.records, self.survey, self.asking.who, self._welcome, self.diversity)
         self.answering = Answering(whole, documented)
         self._shorten_ways()
         self.upkeep = Upkeep(whole)

@@ -62,7 +62,7 @@ class Replication:
             return finished(False)
         protocol.keeping.touch(key)
         target = Node(key)
-        holders = protocol.contacts.to_ask(target)
+        holders = protocol.contacts.holders(target)
         publication = Publication(protocol, target, *held)
         is_near = len(holders) < protocol.router.ksize
         if is_near or protocol.source_node.distance_to(target) < holders[-1].distance_to(target):
