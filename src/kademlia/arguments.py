@@ -10,11 +10,16 @@ from collections.abc import Iterable
 from kademlia.address import plain_ip
 from kademlia.engine import limits
 from kademlia.node import ID_BYTES, Address
+from kademlia.storage import IStorage
+from kademlia.storage.shelf import RECORD_BYTES, Shelf
 from kademlia.wire import rpcudp
 
 #: What the address of a socket bound to all interfaces, `sockname` of most nodes, means to who sends there.
 THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
+
+#: What a node keeps in memory if it is given no storage, in bytes.
+MEMORY_BYTES_MAX = limits.MEMORY_BYTES_MAX
 
 #: Where the look into a list or map ends, in bytes that it takes at least, packed: no datagram of UDP holds so many.
 #: A list that holds one list ten times, and so on 16 levels deep, is quick to make, and would be looked at for years.
@@ -209,6 +214,41 @@ def check_life(ttl: object) -> float:
             "this node renews the value until forget(key)"
         )
     return float(ttl)
+
+
+def checked_limits(bounds: object) -> limits.Limits:
+    """Return what others may take of a node: what is usual for None; refuse what is no `Limits`."""
+    if bounds is None:
+        return limits.Limits()
+    if not isinstance(bounds, limits.Limits):
+        raise TypeError(f"limits is a kademlia.Limits(...), or None for what is usual, not {bounds!r:.60}")
+    return bounds
+
+
+def check_quotas(bounds: limits.Limits, storage: IStorage) -> None:
+    """Refuse quotas of one source that are no quotas on a storage.
+
+    Args:
+        bounds: What others may take of the node.
+        storage: Where its values are kept; how much a program's own holds is its own matter.
+
+    Raises:
+        ValueError: A source may have more than there is room for in all, or less than any value takes.
+    """
+    if bounds.bytes_per_source is not None and bounds.bytes_per_source < RECORD_BYTES:
+        raise ValueError(
+            f"bytes_per_source is {bounds.bytes_per_source}, and the smallest value takes {RECORD_BYTES}: nobody could "
+            "store anything; raise it, or pass None for a fair share"
+        )
+    if not isinstance(storage, Shelf):
+        return
+    for quota, room in (("records_per_source", "max_records"), ("bytes_per_source", "max_bytes")):
+        most, whole = getattr(bounds, quota), getattr(storage, room)
+        if most is not None and whole is not None and most > whole:
+            raise ValueError(
+                f"{quota} is {most}, and the storage's {room} {whole}: one source could have all the room; lower "
+                f"{quota}, raise {room}, or pass {quota}=None for a fair share"
+            )
 
 
 def check_quorum(quorum: object, ksize: int) -> None:

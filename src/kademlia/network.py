@@ -10,10 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from kademlia.arguments import check_dht_value_type, check_id, check_port, check_positive, checked_address
+from kademlia.arguments import (
+    MEMORY_BYTES_MAX,
+    check_dht_value_type,
+    check_id,
+    check_port,
+    check_positive,
+    check_quotas,
+    checked_address,
+    checked_limits,
+)
 from kademlia.drivers import choice
 from kademlia.drivers.chance import random_id
-from kademlia.engine.limits import LEAVE_S
+from kademlia.engine.limits import LEAVE_S, Limits
 from kademlia.engine.operation import Operation, finished, gathered
 from kademlia.engine.outcome import Outcome
 from kademlia.engine.stats import Stats
@@ -29,7 +38,7 @@ from kademlia.wire import rpcudp
 if TYPE_CHECKING:
     from kademlia.storage.state import State
 
-__all__ = ["Server", "check_dht_value_type"]
+__all__ = ["Limits", "Server", "check_dht_value_type"]
 
 #: What `listen` binds unless told otherwise, as the published releases do.
 ALL_IPV4 = "0.0.0.0"  # noqa: S104  # a node is there to be reached
@@ -42,13 +51,14 @@ class Server(Values, Persistence):
         ksize: The k of the paper: holders of a value, contacts in a bucket and in an answer.
         alpha: The alpha of the paper: requests that a lookup has under way at once.
         id: The node's id, 20 bytes; drawn by the operating system's random source if None.
-        storage: Where values are kept, an `IStorage`; `ForgetfulStorage()` if None.
+        storage: Where values are kept, an `IStorage`; `ForgetfulStorage` with 256 MiB if None.
         node_id: The 2.x spelling of `id`.
         driver: "asyncio" or "twisted" if it is not to be found out.
         ephemeral: Tell others that this node will be gone in a moment, so that they keep it out of their tables.
+        limits: What others may take of this node; `Limits()` if None.
 
     Raises:
-        TypeError, ValueError: An argument is of the wrong kind or size.
+        TypeError, ValueError: An argument is of the wrong kind or size, or two limits contradict each other.
     """
 
     #: The class of `protocol`; subclass `KademliaProtocol` and set this to add RPCs of your own.
@@ -64,6 +74,7 @@ class Server(Values, Persistence):
         node_id: bytes | None = None,
         driver: str | None = None,
         ephemeral: bool = False,
+        limits: Limits | None = None,
     ) -> None:
         check_positive("ksize", ksize)
         check_positive("alpha", alpha)
@@ -75,7 +86,9 @@ class Server(Values, Persistence):
             check_storage(storage)
         self.ksize = ksize
         self.alpha = alpha
-        self.storage: IStorage = ForgetfulStorage() if storage is None else storage
+        self.storage: IStorage = ForgetfulStorage(max_bytes=MEMORY_BYTES_MAX) if storage is None else storage
+        self.limits = checked_limits(limits)
+        check_quotas(self.limits, self.storage)
         self.node = Node(random_id() if id is None else id)
         self.ephemeral = ephemeral
         self.save_state_loop: Any = None
@@ -283,6 +296,7 @@ class Server(Values, Persistence):
         protocol = self.protocol_class(self.node, self.storage, self.ksize)
         protocol.alpha = self.alpha
         protocol.ephemeral = self.ephemeral
+        protocol.limits = self.limits
         return protocol
 
     def _attach(self, world: str) -> None:

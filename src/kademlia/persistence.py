@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kademlia.arguments import check_positive
 from kademlia.drivers import choice
+from kademlia.engine.limits import Limits
 from kademlia.engine.published import Kept
 from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
@@ -119,6 +120,7 @@ class Persistence(BothSpellings):
         interface: str | None = None,
         *,
         storage: IStorage | None = None,
+        limits: Limits | None = None,
     ) -> Any:
         """Make a server from a saved state, a pickle of an earlier release included; it bootstraps from it.
 
@@ -128,6 +130,7 @@ class Persistence(BothSpellings):
                 asyncio program, as `loadState(fname)` of the documentation has none.
             interface: As in `listen`.
             storage: As of `Server`: where the values are.
+            limits: As of `Server`: what others may take of the node.
 
         Returns:
             asyncio: a coroutine that ends with the server. Twisted: the server, bootstrapping once it listens.
@@ -139,7 +142,8 @@ class Persistence(BothSpellings):
 
         saved = state.load(fname)
         make: Any = cls
-        server = make(saved.ksize, saved.alpha, saved.id, *([storage] if storage is not None else []))
+        more: dict[str, Any] = {"limits": limits} if limits is not None else {}
+        server = make(saved.ksize, saved.alpha, saved.id, *([storage] if storage is not None else []), **more)
         server._restored = saved
         if port is None and choice.current() == choice.TWISTED:
             server.bootstrap(saved.neighbors)

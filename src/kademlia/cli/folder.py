@@ -25,10 +25,6 @@ VALUES = "values.db"
 #: disk that a node is put on; when it is full, what is farthest from the node's id gives way.
 DISK_BYTES_MAX = 2**30
 
-#: Values in memory: half a million of 250 bytes, with which the process takes 350 MB. Without a bound strangers fill
-#: the machine.
-MEMORY_BYTES_MAX = 256 * 2**20
-
 Commit = Literal["interval", "always"]
 
 

@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kademlia.arguments import MEMORY_BYTES_MAX
 from kademlia.cli import addresses, screen
 from kademlia.cli.faults import WrongUse
-from kademlia.cli.folder import MEMORY_BYTES_MAX, Commit, Folder, Room
+from kademlia.cli.folder import Commit, Folder, Room
 from kademlia.cli.news import News
 from kademlia.cli.quantities import counted
-from kademlia.network import Server
+from kademlia.network import Limits, Server
 from kademlia.storage import ForgetfulStorage, IStorage
 
 #: Longest that a node hands its values over before it ends, in seconds: what starts services allows ten or more.
@@ -41,6 +42,7 @@ class Plan:
     commit: Commit = "interval"
     ksize: int | None = None
     alpha: int | None = None
+    limits: Limits = field(default_factory=Limits)
     verbose: bool = False
 
 
@@ -98,7 +100,7 @@ class Life:
     async def _come_back(self, storage: IStorage) -> None:
         restored = await self._loaded(self._state, storage) if self._state is not None else None
         self._restored = restored is not None
-        self._server = server = restored or Server(driver="asyncio", storage=storage)
+        self._server = server = restored or Server(driver="asyncio", storage=storage, limits=self._plan.limits)
         server.ksize = self._plan.ksize or server.ksize
         server.alpha = self._plan.alpha or server.alpha
 
@@ -106,7 +108,7 @@ class Life:
         if not state.parent.is_dir():
             raise WrongUse(f"there is no folder {state.parent} for the state file; make it first")
         try:
-            server: Server = await Server.load_state(state, storage=storage)
+            server: Server = await Server.load_state(state, storage=storage, limits=self._plan.limits)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as fault:

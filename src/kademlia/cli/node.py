@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from kademlia.cli import addresses, quantities
+from kademlia.arguments import MEMORY_BYTES_MAX
+from kademlia.cli import addresses, limiting, quantities
 from kademlia.cli.faults import WrongUse
-from kademlia.cli.folder import STATE, Room
+from kademlia.cli.folder import DISK_BYTES_MAX, STATE, Room
 from kademlia.cli.life import Life, Plan
 from kademlia.cli.options import Bootstrap
 
@@ -104,6 +105,12 @@ def node(
     state: StateFile = None,
     ksize: Ksize = None,
     alpha: Alpha = None,
+    one_network: limiting.OneNetwork = False,
+    contacts_per_network: limiting.ContactsPerNetwork = None,
+    requests_per_second: limiting.RequestsPerSecond = None,
+    network_requests_per_second: limiting.NetworkRequestsPerSecond = None,
+    records_per_source: limiting.RecordsPerSource = None,
+    bytes_per_source: limiting.BytesPerSource = None,
     verbose: Verbose = False,
 ) -> None:
     """Run a node: it keeps values of others, and helps everybody find theirs.
@@ -118,16 +125,26 @@ def node(
         raise WrongUse(f"--data has the state in it, as {data / STATE}; move {state} there and leave --state out")
     if data is None and commit is not None:
         raise WrongUse("--commit is about values on disk; name a folder for them with --data, or leave it out")
+    room = Room(max_bytes or (DISK_BYTES_MAX if data is not None else MEMORY_BYTES_MAX), max_records)
+    wanted = limiting.Wanted(
+        one_network=one_network,
+        contacts_per_network=contacts_per_network,
+        requests_per_second=requests_per_second,
+        network_requests_per_second=network_requests_per_second,
+        records_per_source=records_per_source,
+        bytes_per_source=bytes_per_source,
+    )
     plan = Plan(
         port,
         interface,
         addresses.parse_all(bootstrap or []),
         state=state,
         data=data,
-        room=Room(max_bytes, max_records),
+        room=room,
         commit=(commit or Commit.interval).value,
         ksize=ksize,
         alpha=alpha,
+        limits=wanted.limits(room),
         verbose=verbose,
     )
     asyncio.run(Life(plan).run())

@@ -51,6 +51,7 @@ GROUPS = {
         "unroutable": "datagrams from where nobody can live",
         "limited": "requests over their sender's budget",
         "shed": "datagrams of strangers, under load",
+        "unattended": "requests while too many answers took their time",
         "unknown_methods": "requests for what we do not have",
         "unmatched": "answers to nothing we asked",
         "wrong_replies": "answers of the wrong shape",

@@ -63,8 +63,8 @@ class Limits:
         per_bucket, per_table = self.contacts_per_bucket, self.contacts_per_table
         if per_table is not None and (per_bucket is None or per_bucket > per_table):
             raise ValueError(
-                f"contacts_per_bucket is {per_bucket or 'any number'}, and contacts_per_table only {per_table}: a bucket "
-                "is a part of the table; raise the second, or lower the first"
+                f"contacts_per_bucket is {per_bucket or 'any number'}, and contacts_per_table only {per_table}: a "
+                "bucket is a part of the table; raise the second or lower the first"
             )
 
 
