@@ -59,8 +59,9 @@ _SPECIAL: dict[str, Scope | None] = {
     "ff00::/8": None,  # multicast
 }
 
-#: The first bits of an IPv4 address behind a translator, 64:ff9b::/96 (RFC 6052): it lies where that one does.
-_TRANSLATED = 0x64FF9B << 64
+#: The first bits of an IPv4 address behind a translator, 64:ff9b::/96 (RFC 6052), and of one that has all of a /48
+#: (RFC 3056): both lie where that one does.
+_TRANSLATED, _6TO4 = 0x64FF9B << 64, 0x2002
 
 
 class _Ranges:
@@ -117,8 +118,8 @@ def place(ip: str) -> Place | None:
 
 def _place_v6(address: IPv6Address) -> Place | None:
     text, number = str(address), int(address)
-    if number >> 32 == _TRANSLATED:
-        behind = place(str(IPv4Address(number & 0xFFFFFFFF)))
+    if number >> 32 == _TRANSLATED or number >> 112 == _6TO4:
+        behind = place(str(IPv4Address((number if number >> 32 == _TRANSLATED else number >> 80) & 0xFFFFFFFF)))
         return behind and behind._replace(ip=text)
     scope = _V6.scope(number)
     if scope is None:

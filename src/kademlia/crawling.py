@@ -6,7 +6,7 @@ are content.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kademlia.engine import limits
@@ -184,9 +184,10 @@ class SpiderCrawl(BothSpellings):
             self.protocol.counts.wrong_replies += 1
             self._lookup.failed(node)
         else:
-            self._heard(node, contacts, rpcudp.ids_told(result, self.ksize))
+            told = result[: limits.CONTACTS_PER_REPLY_MAX] if isinstance(result, (list, tuple)) else ()
+            self._heard(node, contacts, told)
 
-    def _heard(self, node: Node, contacts: list[Node], told: list[bytes]) -> None:
+    def _heard(self, node: Node, contacts: list[Node], told: Sequence[Any]) -> None:
         """Learn of the contacts that a node told of."""
         self._lookup.answered(node, self._askable(contacts, node) if contacts else contacts, told)
 

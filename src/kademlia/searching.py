@@ -6,7 +6,7 @@ asks several gets the newest that any of them has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +88,7 @@ class Search(ValueSpiderCrawl):
             return self.operation
         return super().start()
 
-    def _heard(self, node: Node, contacts: list[Node], told: list[bytes]) -> None:
+    def _heard(self, node: Node, contacts: list[Node], told: Sequence[Any]) -> None:
         hops = self._hops.get(node.id, 1) + 1
         for contact in contacts:
             self._hops.setdefault(contact.id, hops)

@@ -145,7 +145,7 @@ class Contacts:
         if node is None or not record.strikes or not self._is_contact(node):
             return
         self._flag(node)
-        if node.id in self._moved and record.strikes >= _strikes_until_moved(record, self._moved[node.id]):
+        if node.id in self._moved and _may_move(record, self._moved[node.id], now):
             self._take_address(node, self._moved.pop(node.id), now)
         elif record.strikes >= limits.STRIKES_UNTIL_STALE and not self.link.down:
             self._give_up(node)
@@ -308,7 +308,9 @@ class Contacts:
             del self.lost[next(iter(self.lost))]
 
 
-def _strikes_until_moved(old: Record, new: Record) -> int:
-    """Return how many calls an old address leaves unanswered before a new one takes over its id."""
+def _may_move(old: Record, new: Record, now: float) -> bool:
+    """Return whether an old address was silent for so long that a new one may take over its id."""
+    if old.lapse is None or old.strikes < limits.STRIKES_UNTIL_MOVED:
+        return False
     near = prefix(old.address[0]) == prefix(new.address[0])
-    return limits.STRIKES_UNTIL_MOVED_NEAR if near else limits.STRIKES_UNTIL_MOVED_FAR
+    return near or now >= old.lapse.since + limits.MOVED_FAR_AFTER_S

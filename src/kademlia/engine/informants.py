@@ -2,68 +2,98 @@
 
 A liar tells of twenty nodes that are nearer than all others and do not exist. Asked one after the other they use up the
 requests and the time of a lookup before the honest ones have their turn (the attacks of routing poisoning and of the
-endless lookup). So whoever told of several that do not answer, and of hardly any that do, is not believed: those that
-nobody else told of are doubted. In a network with half of all nodes dead everybody tells of the dead, but of the living
-as well.
+endless lookup). So once somebody does not answer, nobody is believed in more than a few whom he told of and who have
+not answered yet, and a few more for each who has; beyond that, those that nobody else told of are doubted. In a network
+with half of all nodes dead everybody tells of the dead, but of the living as well.
+
+What is told is an id at an address: a right id at a wrong address is a lie, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from kademlia.engine import limits
+from kademlia.node import Node
+
+#: An id, an ip and a port: what is told of one node.
+Word = tuple[Any, ...]
+
+
+def word(node: Node) -> Word:
+    """Return what is told of a node."""
+    return (node.id, *node.address)
 
 
 class Informants:
     """What the nodes that one lookup asked told it.
 
-    Args:
-        answered: The ids of the nodes that answered; whoever has it keeps it up to date.
-
     Attributes:
-        doubted: Ids that nobody told of who is believed.
-        silent: Ids of nodes that did not answer, or not yet.
+        doubted: What nobody told who is believed.
+        silent: What turned out to be wrong, so far: nobody answers there, or not in time.
     """
 
-    def __init__(self, answered: set[bytes]) -> None:
-        self.doubted: set[bytes] = set()
-        self._answered = answered
-        self.silent: set[bytes] = set()
-        self._told: dict[bytes, list[bytes]] = {}  # the ids that each told of
+    def __init__(self) -> None:
+        self.doubted: set[Word] = set()
+        self.silent: set[Word] = set()
+        self._asked: set[Word] = set()
+        self._spoke: set[Word] = set()
+        self._wary = False  # whether anybody was silent
+        self._answers: dict[bytes, Sequence[Any]] = {}  # what each told, as it came
+        self._words: dict[bytes, set[Word]] = {}  # the same, once it has to be looked at
         self._disbelieved: set[bytes] = set()
-        self._trusted: set[bytes] = set()  # ids for which nobody's word is needed
+        self._trusted: set[Word] = set()  # that for which nobody's word is needed
 
-    def told(self, informant: bytes, ids: list[bytes]) -> None:
-        """Learn which ids a node told of."""
-        self._told[informant] = ids
-        if self.silent:
+    def told(self, informant: bytes, answer: Sequence[Any]) -> None:
+        """Learn what a node told: the contacts of an answer, as they came."""
+        self._answers[informant] = answer
+        if self._wary:
             self._judge([informant])
 
-    def trust(self, ids: Iterable[bytes]) -> None:
-        """Doubt these no more, whoever told of them."""
-        self._trusted.update(ids)
+    def trust(self, words: Iterable[Word]) -> None:
+        """Doubt these no more, whoever told them."""
+        self._trusted.update(words)
         self.doubted -= self._trusted
 
-    def fell_silent(self, node_id: bytes) -> None:
+    def trusts(self, node: Node) -> bool:
+        """Return whether nobody's word is needed for a node."""
+        return word(node) in self._trusted
+
+    def asked(self, nodes: list[Node]) -> None:
+        """Learn who was asked."""
+        words = [word(node) for node in nodes]
+        self._asked.update(words)
+        if self._wary:
+            self._judge({informant for what in words for informant in self._who_told(what)})
+
+    def fell_silent(self, node: Node) -> None:
         """Learn that a node did not answer, or not in time."""
-        self.silent.add(node_id)
-        self._judge(self._who_told_of(node_id))
+        self.silent.add(word(node))
+        self._judge(self._who_told(word(node)) if self._wary else list(self._answers))
+        self._wary = True
 
-    def spoke(self, node_id: bytes) -> None:
+    def spoke(self, node: Node) -> None:
         """Learn that a node answered: who told of it may be believed again."""
-        self.silent.discard(node_id)
+        self._spoke.add(word(node))
+        self.silent.discard(word(node))
         if self._disbelieved:
-            self._judge(self._who_told_of(node_id))
+            self._judge(self._who_told(word(node)))
 
-    def _who_told_of(self, node_id: bytes) -> list[bytes]:
-        return [informant for informant, ids in self._told.items() if node_id in ids]
+    def _who_told(self, what: Word) -> list[bytes]:
+        return [informant for informant in self._answers if what in self._words_of(informant)]
+
+    def _words_of(self, informant: bytes) -> set[Word]:
+        words = self._words.get(informant)
+        if words is None:
+            words = self._words[informant] = set(_words(self._answers[informant]))
+        return words
 
     def _judge(self, informants: Iterable[bytes]) -> None:
         for informant in informants:
-            ids = self._told[informant]
-            lies = len(self.silent.intersection(ids))
-            truths = len(self._answered.intersection(ids))
-            if lies >= limits.LOOKUP_LIES_MAX * (1 + truths):
+            words = self._words_of(informant)
+            spoke = len(self._spoke & words)
+            if len(self._asked & words) - spoke >= limits.LOOKUP_LIES_MAX * (1 + spoke):
                 self._disbelieved.add(informant)
             else:
                 self._disbelieved.discard(informant)
@@ -71,8 +101,16 @@ class Informants:
             self._doubt()
 
     def _doubt(self) -> None:
-        believed: set[bytes] = set()
-        lies: set[bytes] = set()
-        for informant, ids in self._told.items():
-            (lies if informant in self._disbelieved else believed).update(ids)
-        self.doubted = lies - believed - self._trusted
+        believed: set[Word] = set()
+        lies: set[Word] = set()
+        for informant in self._answers:
+            (lies if informant in self._disbelieved else believed).update(self._words_of(informant))
+        open_to_doubt = lies - believed - self._trusted
+        self.doubted = open_to_doubt - (self._asked - self.silent)
+
+
+def _words(answer: Sequence[Any]) -> Iterable[Word]:
+    for entry in answer:
+        what = tuple(entry[:3]) if isinstance(entry, (list, tuple)) else ()
+        if [type(part) for part in what] == [bytes, str, int]:
+            yield what

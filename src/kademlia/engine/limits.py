@@ -96,10 +96,10 @@ PURSES_MAX = 16_384
 #: Unanswered calls in a row after which a contact is given up; a replacement takes its place (section 4.1; R31).
 STRIKES_UNTIL_STALE = 5
 
-#: Unanswered calls in a row after which a contact's id may be taken by another address: in its own network, where it
-#: was silent for 15 s then, and elsewhere, after 55 s: whoever is cut off for a while is not robbed of its place.
-STRIKES_UNTIL_MOVED_NEAR = 2
-STRIKES_UNTIL_MOVED_FAR = 4
+#: Unanswered calls in a row after which a contact's id may be taken by another address; and how long it has to be
+#: silent besides, if that is in another network: whoever is cut off for half a minute is not robbed of its place.
+STRIKES_UNTIL_MOVED = 2
+MOVED_FAR_AFTER_S = 45.0
 
 #: A struck contact is not asked for this long, doubling with each strike up to the maximum (section 4.1; R30).
 LOCK_MIN_S = 5.0
@@ -187,7 +187,8 @@ SOURCES_MAX = RECORDS_MAX
 #: one datagram: then distance decides. A thousand attackers could take 3 % of the room from their equals by that.
 EQUAL_WITHIN = 1 / 32_768
 
-#: The share of the room that is for values without a source: below it they give way to no others' values.
+#: The share of the room that is for values without a source: below it they give way to no others' values; and above it
+#: only to those of sources that have less than `EQUAL_WITHIN` says, so that a thousand attackers displace 3 % of them.
 SOURCELESS_SHARE = 0.5
 
 #: Keys of one source that are looked at in one go for the farthest of them: it takes 0.3 ms.
@@ -236,8 +237,8 @@ LEAVE_STORES_IN_FLIGHT_MAX = REQUESTS_IN_FLIGHT_MAX // 2
 #: Ids under which one lookup asks the same address: whoever is told of under a second one may have been lied about.
 LOOKUP_IDS_PER_ADDRESS = 2
 
-#: Addresses at which one lookup tries an id: others than the right one may be lies.
-LOOKUP_ADDRESSES_PER_ID = 3
+#: Addresses that one lookup remembers of an id: all but one may be lies, of as many liars.
+LOOKUP_ADDRESSES_PER_ID = 64
 
 #: Nodes that do not answer, after which it is believed of who told of them that it lies: so many, and as many more for
 #: each that it told of and that answered. Of an honest node's contacts half may be dead.
@@ -247,7 +248,7 @@ LOOKUP_LIES_MAX = 3
 LOOKUP_DOUBTED_FACTOR = 1
 
 #: Nodes one lookup remembers, in multiples of k: the nearest, so that failures have someone to take their place.
-LOOKUP_NODES_FACTOR = 16
+LOOKUP_NODES_FACTOR = 32
 
 # -- batches -------------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,11 @@ ends when the k closest it knows of have answered (R15). Whom it knows of, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from kademlia.engine import limits
+from kademlia.engine.informants import word
 from kademlia.engine.shortlist import Entry, Shortlist
 from kademlia.node import Address, Node, NodeHeap
 from kademlia.tree import ID_MAX
@@ -90,12 +92,15 @@ class Lookup:
         ids = [node.id for node in chosen]
         self.nearest.contacted.update(ids)
         self._waiting.update(ids)
+        self._shortlist.informants.asked(chosen)
         self.requests += len(chosen)
         return chosen
 
     def _unasked(self) -> list[Entry]:
         """Return who of those that count was not asked yet; if there is nobody, the nearest of those in doubt."""
         shortlist, asked = self._shortlist, self._shortlist.nearest.contacted
+        if shortlist.informants.doubted:
+            shortlist.prefer_the_believed()
         fresh = [entry for entry in shortlist.counting() if entry[1].id not in asked]
         if fresh or not shortlist.informants.doubted or not self._doubted_to_ask or not self.settled:
             return fresh
@@ -108,26 +113,27 @@ class Lookup:
 
     # -- being told ------------------------------------------------------------------------------------------------
 
-    def answered(self, node: Node, contacts: Iterable[Node], told: list[bytes] | None = None) -> None:
+    def answered(self, node: Node, contacts: Iterable[Node], told: Sequence[Any] = ()) -> None:
         """Learn that a node answered, late or not.
 
         Args:
             node: Who answered.
             contacts: Those of the contacts it told of that may be asked, and were not heard of at that address.
-            told: The ids of all that it told of.
+            told: All that it told of, as it came.
         """
-        if node.id in self._answered:
-            return
         shortlist = self._shortlist
         self._waiting.discard(node.id)
         late = self._late.pop(node.id, None) is not None
         self._expected.discard(node.id)
+        if node.id in self._answered:
+            return
         if not shortlist.is_tried(node):  # it was late, and tried elsewhere meanwhile
             shortlist.move(node)
+            shortlist.nearest.contacted.add(node.id)  # or it would be asked again, and never be done
         elif late:
             shortlist.nearest.push(node)
         self._answered.add(node.id)
-        shortlist.informants.spoke(node.id)
+        shortlist.informants.spoke(node)
         if told:
             shortlist.informants.told(node.id, told)
         self.heard(contacts)
@@ -135,7 +141,7 @@ class Lookup:
     def trusts(self, nodes: Iterable[Node]) -> None:
         """Take nodes into consideration that we know ourselves."""
         nodes = list(nodes)
-        self._shortlist.informants.trust([node.id for node in nodes])
+        self._shortlist.informants.trust([word(node) for node in nodes])
         self.heard(nodes)
 
     def heard(self, contacts: Iterable[Node]) -> None:
@@ -181,7 +187,8 @@ class Lookup:
     def _given_up(self, node: Node) -> bool:
         """Take a node out of consideration; return whether its id is tried at another address instead."""
         shortlist = self._shortlist
-        shortlist.informants.fell_silent(node.id)
+        shortlist.informants.fell_silent(node)
+        shortlist.vacant(node.address)
         other = shortlist.elsewhere(node)
         if other is None:
             shortlist.nearest.remove([node.id])

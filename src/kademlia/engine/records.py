@@ -27,11 +27,12 @@ PINGED = -1
 class Lapse:
     """What an address owes us: calls it did not answer. Most have none."""
 
-    __slots__ = ("at", "strikes", "until")
+    __slots__ = ("at", "since", "strikes", "until")
 
     def __init__(self) -> None:
         self.strikes = 0  # calls in a row it did not answer
         self.at = NEVER  # when the last of them was counted
+        self.since = FOREVER  # when the first was
         self.until = NEVER  # it is not asked before then
 
 
@@ -123,6 +124,8 @@ class Record:
     def struck(self, now: float, *, counts: bool) -> None:
         """Take note of a call without an answer: the address rests for a time that doubles with each strike (R30)."""
         lapse = self.lapse = self.lapse or Lapse()
+        if counts and not lapse.strikes:
+            lapse.since = now
         lapse.strikes += counts
         lapse.at = now
         rest = min(limits.LOCK_MIN_S * 2 ** min(max(lapse.strikes - 1, 0), 16), limits.LOCK_MAX_S)

@@ -2,8 +2,8 @@
 
 The k nearest count (Kademlia, section 2.3). Not more than a few of them may be of one network, or whoever has one could
 be everybody who is near some key; nobody counts who is only told of by those who lied before (`engine.informants`); and
-nobody lives at one address under many ids. An id that is told of at several addresses is tried at one after the other:
-who tells of it first need not be right.
+nobody lives at one address under many ids. An id that is told of at several addresses is tried at one after the other,
+and an address under one id after the other: who tells of it first need not be right.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import islice
 
 from kademlia.address import prefix
 from kademlia.engine import limits
-from kademlia.engine.informants import Informants
+from kademlia.engine.informants import Informants, word
 from kademlia.node import Address, Node, NodeHeap
 
 #: A node in consideration, behind its distance.
@@ -42,16 +42,16 @@ class Shortlist:
     def __init__(self, target: Node, ksize: int, own_id: bytes, of_network: int | None, answered: set[bytes]) -> None:
         self.nearest = NodeHeap(target, ksize)
         self.heard_of = {own_id: HERE}
-        self.informants = Informants(answered)
+        self.informants = Informants()
         self._ksize = ksize
         self._answered = answered
         self._of_network = of_network
         self._heard_of_network: dict[str, int] = {}
         self._crowded = False  # whether more were heard of any network than may count
         self._elsewhere: dict[bytes, list[Node]] = {}  # the same ids at other addresses
-        self._addresses_of: dict[bytes, int] = {}  # how many an id has that has several
         self._id_at: dict[Address, bytes] = {}  # under which id an address was first told of
         self._more_ids_at: dict[Address, list[bytes]] = {}  # and others, which few addresses have
+        self._left_out_at: dict[Address, list[Node]] = {}  # and those that were too many
 
     def hear(self, nodes: Iterable[Node]) -> list[Node]:
         """Take nodes into consideration that were not heard of before.
@@ -62,37 +62,72 @@ class Shortlist:
         nodes, heard_of = list(nodes), self.heard_of
         fresh = self._alone([node for node in nodes if node.id not in heard_of])
         if fresh:
-            self.nearest.push(fresh)
-            for node in fresh:
-                heard_of.setdefault(node.id, node.address)
-            self._count_networks(fresh)
-            for node_id in self.nearest.trim(self._ksize * limits.LOOKUP_NODES_FACTOR):
-                heard_of.pop(node_id, None)
-                self._elsewhere.pop(node_id, None)
+            self._consider(fresh)
         if len(fresh) == len(nodes):
             return []
         return [node for node in nodes if heard_of.get(node.id, node.address) != node.address and self._note(node)]
 
+    def _consider(self, nodes: list[Node]) -> None:
+        self.nearest.push(nodes)
+        for node in nodes:
+            self.heard_of.setdefault(node.id, node.address)
+        self._count_networks(nodes)
+        surplus = len(self.nearest.heap) - self._ksize * limits.LOOKUP_NODES_FACTOR
+        if surplus > 0:
+            self._forget(surplus)
+
+    def _forget(self, count: int) -> None:
+        """Forget so many: first those that are doubted, then others that we do not know ourselves, farthest first."""
+        informants = self.informants
+        nodes = [node for _, node in reversed(self.nearest.heap) if not informants.trusts(node)]
+        nodes.sort(key=lambda node: word(node) not in informants.doubted)
+        ids = [node.id for node in nodes[:count]]
+        self.nearest.remove(ids)
+        for node_id in ids:
+            self.heard_of.pop(node_id, None)
+            self._elsewhere.pop(node_id, None)
+
     def _note(self, node: Node) -> bool:
         """Note another address of an id; return whether to try it now, as the first one was silent."""
-        count = self._addresses_of.get(node.id, 1)
+        silent = self.informants.silent
         others = self._elsewhere.setdefault(node.id, [])
-        if count >= limits.LOOKUP_ADDRESSES_PER_ID or node in others:
+        if len(others) >= limits.LOOKUP_ADDRESSES_PER_ID or word(node) in silent:
             return False
-        self._addresses_of[node.id] = count + 1
-        if node.id in self.informants.silent:
+        if (node.id, *self.heard_of[node.id]) in silent:
             return True
-        others.append(node)
+        if all(other.address != node.address for other in others):
+            others.append(node)
         return False
 
     def elsewhere(self, node: Node) -> Node | None:
-        """Return the same id at an address where it was not tried yet, if there is one."""
-        others = self._elsewhere.get(node.id)
-        return others.pop(0) if others else None
+        """Return the same id at an address where it was not tried yet, if there is one, and forget that."""
+        others, doubted = self._elsewhere.get(node.id), self.informants.doubted
+        if not others:
+            return None
+        best = next((other for other in others if word(other) not in doubted), others[0])
+        others.remove(best)
+        return best
+
+    def vacant(self, address: Address) -> None:
+        """Learn that nobody answers at an address: whoever else was told of there may live there."""
+        for node in self._left_out_at.pop(address, ()):
+            if node.id not in self.heard_of:
+                self._consider([node])
+
+    def prefer_the_believed(self) -> None:
+        """Try ids elsewhere whose address is doubted, where somebody who is believed told another one."""
+        doubted = self.informants.doubted
+        for _, node in list(self.nearest.heap):
+            if word(node) in doubted and node.id not in self.nearest.contacted:
+                others = self._elsewhere.get(node.id, [])
+                better = next((other for other in others if word(other) not in doubted), None)
+                if better is not None:
+                    others.remove(better)
+                    others.append(node)
+                    self.move(better)
 
     def move(self, node: Node) -> None:
         """Try an id at this address from now on."""
-        self.informants.silent.discard(node.id)
         self.heard_of[node.id] = node.address
         self.nearest.remove([node.id])
         self.nearest.contacted.discard(node.id)
@@ -108,8 +143,8 @@ class Shortlist:
         """Return the k nearest that count."""
         if not self._crowded and not self.informants.doubted:  # as nearly always
             return self.nearest.heap[: self._ksize]
-        doubted = self.informants.doubted - self._answered
-        believed = (entry for entry in self.nearest.heap if entry[1].id not in doubted)
+        doubted = self.informants.doubted
+        believed = (entry for entry in self.nearest.heap if not doubted or word(entry[1]) not in doubted)
         return list(islice(self._spread(believed), self._ksize))
 
     def closest(self) -> list[Node]:
@@ -120,9 +155,9 @@ class Shortlist:
     def believe_some(self, count: int) -> int:
         """Let the nearest of the doubted count, at most so many; return how many there were."""
         doubted = self.informants.doubted
-        ids = [node.id for _, node in self.nearest.heap if node.id in doubted][:count]
-        self.informants.trust(ids)
-        return len(ids)
+        words = [word(node) for _, node in self.nearest.heap if word(node) in doubted][:count]
+        self.informants.trust(words)
+        return len(words)
 
     def _spread(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield entries without those whose network had its share before."""
@@ -163,4 +198,9 @@ class Shortlist:
         ids = self._more_ids_at.setdefault(node.address, [])
         if node.id not in ids and len(ids) + 1 < limits.LOOKUP_IDS_PER_ADDRESS:
             ids.append(node.id)
-        return node.id in ids
+        if node.id in ids:
+            return True
+        left_out = self._left_out_at.setdefault(node.address, [])
+        if len(left_out) < limits.LOOKUP_IDS_PER_ADDRESS:
+            left_out.append(node)
+        return False

@@ -198,15 +198,6 @@ def contacts(result: object, most: int, heard_of: Mapping[bytes, Address] = NOBO
     return [node for node in map(_contact, entries) if node is not None and heard_of.get(node.id) != node.address]
 
 
-def ids_told(result: object, most: int) -> list[bytes]:
-    """Return the ids of the first contacts of a find_node answer, of those that have one."""
-    entries = result[:most] if isinstance(result, (list, tuple)) else ()
-    try:
-        return [entry[0] for entry in entries if type(entry[0]) is bytes]
-    except (TypeError, LookupError):
-        return [node.id for node in map(_contact, entries) if node is not None]
-
-
 def _contact(entry: object) -> Node | None:
     if not isinstance(entry, (list, tuple)) or len(entry) < 3:
         return None
