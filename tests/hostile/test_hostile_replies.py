@@ -111,7 +111,7 @@ def evil_node(world: World, number: int, lie: Lie) -> Stranger:
         bodies = {"ping": encode(near(KEY, number)), "store": encode(False)}
         return [RESPONSE + datagram[1:21] + bodies.get(method, lie(stranger, arguments[0]))]
 
-    stranger = Stranger(world, (f"192.0.2.{number + 1}", 8468), manner)
+    stranger = Stranger(world, (f"192.0.{number + 2}.1", 8468), manner)
     return stranger
 
 

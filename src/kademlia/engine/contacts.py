@@ -75,10 +75,10 @@ class Contacts:
     def holders(self, target: Node) -> list[Node]:
         """Return the k closest contacts to a key that may hold its value: a few of each network."""
         count = self._router.ksize
-        closest = list(self._diversity.spread(self.to_ask(target)))
-        if len(closest) == count or len(self._router) <= count:
+        closest = self.to_ask(target)
+        if self._diversity.is_spread(closest):
             return closest
-        return list(self._diversity.spread(self.to_ask(target, len(self._router))))[:count]
+        return self._diversity.holders(self.to_ask(target, len(self._router)), count)
 
     def any_live(self) -> bool:
         """Return whether any contact is without strikes."""

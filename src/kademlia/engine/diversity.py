@@ -8,8 +8,10 @@ contact's place at any time. Within the loopback and private scopes nobody is co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeVar
 
 from kademlia.address import prefix
 from kademlia.bucket import KBucket
@@ -17,6 +19,8 @@ from kademlia.node import Address, Node
 
 if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
+
+Item = TypeVar("Item")
 
 
 class Diversity:
@@ -50,14 +54,36 @@ class Diversity:
 
     def is_spread(self, nodes: list[Node]) -> bool:
         """Return whether all of some nodes may hold one value."""
-        return len(list(self.spread(nodes))) == len(nodes)
-
-    def spread(self, nodes: Iterable[Node]) -> Iterator[Node]:
-        """Yield nodes, but of each network the first few only that may hold one value."""
+        networks = Counter(prefix(node.address[0]) for node in nodes)
+        del networks[""]
         most = self._protocol.limits.nodes_per_lookup
-        seen: dict[str, int] = {}
-        for node in nodes:
-            network = prefix(node.address[0])
-            seen[network] = seen.get(network, 0) + 1
-            if most is None or not network or seen[network] <= most:
-                yield node
+        return most is None or all(count <= most for count in networks.values())
+
+    def holders(self, nodes: Iterable[Node], count: int) -> list[Node]:
+        """Return who of some nodes, nearest first, are to hold a value, at most so many."""
+        return spread(nodes, count, self._protocol.limits.nodes_per_lookup, lambda node: node)
+
+
+def spread(items: Iterable[Item], count: int, most: int | None, node: Callable[[Item], Node]) -> list[Item]:
+    """Return the first so many of some items, in their order, but of each network the first few only.
+
+    Where there are not enough of others the rest is of those that were passed over: whoever lives in one network alone,
+    behind one address, say, crowds out nobody.
+
+    Args:
+        items: Nodes, or what has a node.
+        count: How many are wanted.
+        most: How many of one network; None for any number.
+        node: The node of an item.
+    """
+    seen: dict[str, int] = {}
+    chosen: list[tuple[int, Item]] = []
+    passed_over: list[tuple[int, Item]] = []
+    for place, item in enumerate(items):
+        network = prefix(node(item).address[0])
+        seen[network] = seen.get(network, 0) + 1
+        (chosen if most is None or not network or seen[network] <= most else passed_over).append((place, item))
+        if len(chosen) == count:
+            break
+    chosen += passed_over[: count - len(chosen)]
+    return [item for _, item in sorted(chosen, key=itemgetter(0))]

@@ -91,14 +91,22 @@ class Informants:
 
     def _judge(self, informants: Iterable[bytes]) -> None:
         for informant in informants:
-            words = self._words_of(informant)
-            spoke = len(self._spoke & words)
-            if len(self._asked & words) - spoke >= limits.LOOKUP_LIES_MAX * (1 + spoke):
+            unanswered = len((self._asked - self._spoke) & self._words_of(informant))
+            if unanswered >= limits.LOOKUP_LIES_MAX * (1 + self._truths_of(informant)):
                 self._disbelieved.add(informant)
             else:
                 self._disbelieved.discard(informant)
         if self._disbelieved or self.doubted:
             self._doubt()
+
+    def _truths_of(self, informant: bytes) -> int:
+        """Return how many answered whom nobody had told of before: to repeat what is known gains no belief."""
+        truths = (self._spoke & self._words_of(informant)) - self._trusted
+        for other in self._answers:
+            if other == informant:
+                break
+            truths -= self._words_of(other)
+        return len(truths)
 
     def _doubt(self) -> None:
         believed: set[Word] = set()

@@ -178,6 +178,7 @@ class Lookup:
             return
         if node.id in self._waiting:
             self._fruitless += 1
+            self._shortlist.is_another(node)  # or whoever answers there talks nonsense
         self._waiting.discard(node.id)
         self._expected.discard(node.id)
         self._late.pop(node.id, None)
@@ -188,7 +189,6 @@ class Lookup:
         """Take a node out of consideration; return whether its id is tried at another address instead."""
         shortlist = self._shortlist
         shortlist.informants.fell_silent(node)
-        shortlist.vacant(node.address)
         other = shortlist.elsewhere(node)
         if other is None:
             shortlist.nearest.remove([node.id])

@@ -8,11 +8,13 @@ and an address under one id after the other: who tells of it first need not be r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
+from operator import itemgetter
 
 from kademlia.address import prefix
 from kademlia.engine import limits
+from kademlia.engine.diversity import spread
 from kademlia.engine.informants import Informants, word
 from kademlia.node import Address, Node, NodeHeap
 
@@ -51,7 +53,9 @@ class Shortlist:
         self._elsewhere: dict[bytes, list[Node]] = {}  # the same ids at other addresses
         self._id_at: dict[Address, bytes] = {}  # under which id an address was first told of
         self._more_ids_at: dict[Address, list[bytes]] = {}  # and others, which few addresses have
-        self._left_out_at: dict[Address, list[Node]] = {}  # and those that were too many
+        self._left_out_at: dict[
+            Address, tuple[Node, ...]
+        ] = {}  # and some that were too many; empty once they had a turn
 
     def hear(self, nodes: Iterable[Node]) -> list[Node]:
         """Take nodes into consideration that were not heard of before.
@@ -108,11 +112,11 @@ class Shortlist:
         others.remove(best)
         return best
 
-    def vacant(self, address: Address) -> None:
-        """Learn that nobody answers at an address: whoever else was told of there may live there."""
-        for node in self._left_out_at.pop(address, ()):
-            if node.id not in self.heard_of:
-                self._consider([node])
+    def is_another(self, node: Node) -> None:
+        """Learn that somebody else lives at a node's address: it may be whom we left out, once."""
+        left_out = self._left_out_at.get(node.address, ())
+        self._left_out_at[node.address] = ()
+        self._consider([other for other in left_out if other.id not in self.heard_of])
 
     def prefer_the_believed(self) -> None:
         """Try ids elsewhere whose address is doubted, where somebody who is believed told another one."""
@@ -145,12 +149,11 @@ class Shortlist:
             return self.nearest.heap[: self._ksize]
         doubted = self.informants.doubted
         believed = (entry for entry in self.nearest.heap if not doubted or word(entry[1]) not in doubted)
-        return list(islice(self._spread(believed), self._ksize))
+        return self._spread(believed)
 
     def closest(self) -> list[Node]:
         """Return the k nearest of those that answered, as many of one network as may count."""
-        answered = (entry for entry in self.nearest.heap if entry[1].id in self._answered)
-        return [node for _, node in islice(self._spread(answered), self._ksize)]
+        return [node for _, node in self._spread(entry for entry in self.nearest.heap if entry[1].id in self._answered)]
 
     def believe_some(self, count: int) -> int:
         """Let the nearest of the doubted count, at most so many; return how many there were."""
@@ -159,18 +162,11 @@ class Shortlist:
         self.informants.trust(words)
         return len(words)
 
-    def _spread(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Yield entries without those whose network had its share before."""
+    def _spread(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the first k, as many of one network as may count."""
         if not self._crowded:
-            yield from entries
-            return
-        assert self._of_network is not None
-        seen: dict[str, int] = {}
-        for entry in entries:
-            network = prefix(entry[1].address[0])
-            seen[network] = seen.get(network, 0) + 1
-            if not network or seen[network] <= self._of_network:
-                yield entry
+            return list(islice(entries, self._ksize))
+        return spread(entries, self._ksize, self._of_network, itemgetter(1))
 
     def _count_networks(self, nodes: list[Node]) -> None:
         if self._of_network is None:
@@ -200,7 +196,7 @@ class Shortlist:
             ids.append(node.id)
         if node.id in ids:
             return True
-        left_out = self._left_out_at.setdefault(node.address, [])
-        if len(left_out) < limits.LOOKUP_IDS_PER_ADDRESS:
-            left_out.append(node)
+        left_out = self._left_out_at.setdefault(node.address, (node,))
+        if 0 < len(left_out) < limits.LOOKUP_IDS_PER_ADDRESS:
+            self._left_out_at[node.address] = (*left_out, node)
         return False
