@@ -14,7 +14,7 @@ import resource
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -106,13 +106,14 @@ class Crowd:
         self.ids = list(ids)
         self.dialect = dialect
         self.asked = 0  # requests of the server that were answered
+        self.heard: Callable[[bytes], object] = lambda _reply: None  # told of answers that come while we attend
         self._selector = selectors.DefaultSelector()
         self.sockets = [_connected(FIRST_NETWORK + number, place, port) for place in range(len(self.ids))]
         self.addresses = [sock.getsockname() for sock in self.sockets]
         self._register(range(len(self.ids)))
 
     def attend(self, seconds: float = 0.0) -> int:
-        """Answer what the server asks; return how many datagrams there were. Late answers are passed over."""
+        """Answer what the server asks; return how many sockets had something. Answers are passed to `heard`."""
         ready = self._selector.select(seconds)
         for key, _ in ready:
             self._take(key.data)
@@ -171,6 +172,8 @@ class Crowd:
                 datagram = receive(ANSWER_BYTES_MAX)
                 if self.dialect.is_request(datagram):
                     self._answer(place, datagram)
+                else:
+                    self.heard(datagram)
 
     def _answer(self, place: int, datagram: bytes) -> None:
         self.asked += 1

@@ -15,6 +15,7 @@ from typing import Any
 
 from console import serve
 from values import Keys, Values, fill
+from witness import Witness
 
 from kademlia import Server
 from kademlia.storage import ForgetfulStorage, IStorage, SQLiteStorage
@@ -36,7 +37,15 @@ async def run() -> None:
     def keep(*where: Any) -> None:
         server.protocol.storage = SQLiteStorage(*where) if len(where) == 1 else filled(*where)
 
-    commands = {"table": table, "stats": lambda: asdict(server.stats()), "resident": resident_mb, "keep": keep}
+    witness = Witness(server)
+    commands = {
+        "table": table,
+        "stats": lambda: asdict(server.stats()),
+        "resident": resident_mb,
+        "keep": keep,
+        "watch": witness.watch,
+        "watched": witness.watched,
+    }
     await serve(server.address[1], commands)
     server.stop()
 

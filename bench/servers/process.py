@@ -50,15 +50,16 @@ class Process:
         interpreter: The Python that runs it.
         script: Its file in this folder.
         arguments: Of its command line.
+        cores: Where it runs.
     """
 
-    def __init__(self, interpreter: str, script: str, *arguments: str) -> None:
+    def __init__(self, interpreter: str, script: str, *arguments: str, cores: set[int] = SERVERS_CORE) -> None:
         environment = dict(os.environ)
         if interpreter != sys.executable:
             environment.pop("PYTHONPATH", None)  # where ours may be found is nothing to a peer
         command = [interpreter, str(SERVERS / script), *arguments]
         pipe = subprocess.PIPE
-        pin(SERVERS_CORE)
+        pin(cores)
         try:
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         finally:

@@ -1,7 +1,8 @@
-"""The asyncio driver: an own non-blocking socket, drained whenever it is readable.
+"""The asyncio driver: an own non-blocking socket, drained whenever it is readable (`drivers.intake`).
 
 Also under uvloop. Where a loop has no `add_reader` (Windows' proactor loop), its own datagram transport serves; it
-does too if a program calls `loop.create_datagram_endpoint(lambda: protocol, ...)` itself.
+does too if a program calls `loop.create_datagram_endpoint(lambda: protocol, ...)` itself. That one hands over each
+datagram as it comes: under a flood nobody can choose.
 """
 
 from __future__ import annotations
@@ -10,32 +11,17 @@ import asyncio
 import contextlib
 import inspect
 import socket
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from kademlia.drivers.datagrams import BURST, UNSENDABLE, Datagrams, DatagramSocket
+from kademlia.drivers.datagrams import UNSENDABLE, Datagrams
 from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer
+from kademlia.drivers.intake import Intake
 from kademlia.drivers.results import Results
 from kademlia.engine.batch import Batch
 from kademlia.engine.operation import Operation
 from kademlia.node import Address
 from kademlia.protocol import KademliaProtocol
-
-#: Bursts read before time-outs are looked at: answers that wait in the buffer are not late.
-BURSTS_BEFORE_TIMEOUTS = 16
-
-
-def datagram_socket(sock: socket.socket) -> DatagramSocket:
-    """Return the quickest way to read and write a bound socket here."""
-    if sock.family == socket.AF_INET and sys.platform == "linux":
-        try:
-            from kademlia.drivers.mmsg import BurstSocket
-        except ImportError:  # a Python without ctypes, a C library without these calls
-            pass
-        else:
-            return BurstSocket(sock)
-    return DatagramSocket(sock)
 
 
 class Transport:
@@ -45,26 +31,10 @@ class Transport:
         self._loop = loop
         self._sock = sock
         self._driver = driver
-        self._receive = driver.protocol.receive
         self._closing = False
-        self.datagrams = datagram_socket(sock)
+        self.intake = Intake(sock, driver)
+        self.drain = self.intake.drain
         loop.add_reader(sock.fileno(), self.drain)
-
-    def drain(self) -> bool:
-        """Read a burst of datagrams and answer each; return whether more may be waiting."""
-        receive, now, answers = self._receive, self._driver.now(), []
-        try:
-            burst = self.datagrams.read()
-            for data, address in burst:  # one look at the clock for all, and nothing that can be left out
-                answer = receive(data, address, now)
-                if answer is not None:
-                    answers.append((answer, address))
-        except Exception:
-            self._driver.protocol.counts.internal_errors += 1
-            raise
-        finally:
-            self._driver.send(answers)
-        return len(burst) == BURST and not self._closing
 
     def sendto(self, data: bytes, addr: Any = None) -> None:
         """Send a datagram; what a full buffer does not take is lost, as datagrams are."""
@@ -139,6 +109,7 @@ class AsyncioDriver(Driver):
         except NotImplementedError:  # this loop has no add_reader
             await self.loop.create_datagram_endpoint(lambda: self.protocol, sock=sock)  # type: ignore[type-var]
         else:
+            self.intake = transport.intake
             self.begin(transport, sock.getsockname()[:2])
 
     async def _bound_socket(self, port: int, interface: str) -> socket.socket:
@@ -213,8 +184,8 @@ class AsyncioDriver(Driver):
 
     def write(self, datagrams: Datagrams) -> None:
         """Send, all at once where that can be done."""
-        if isinstance(self.transport, Transport):
-            self.sent(*self.transport.datagrams.write(datagrams))
+        if self.intake is not None:
+            self.sent(*self.intake.datagrams.write(datagrams))
         else:
             super().write(datagrams)
 
@@ -229,17 +200,9 @@ class AsyncioDriver(Driver):
         with contextlib.suppress(RuntimeError):  # the loop is closed: the program has ended
             self.loop.call_soon_threadsafe(function)
 
-    def _call_later(self, seconds: float, function: Any) -> Timer:
+    def call_later(self, seconds: float, function: Any) -> Timer:
+        """Call a function once."""
         return self.loop.call_later(seconds, function)
-
-    def _on_timer(self) -> None:
-        """Read what waits in the socket's buffer first: after a pause of the loop those are answers, not time-outs."""
-        if isinstance(self.transport, Transport):
-            for _ in range(BURSTS_BEFORE_TIMEOUTS):
-                if not self.transport.drain():
-                    break
-        if self.transport is not None:
-            super()._on_timer()
 
     def end(self) -> None:
         """Stop living, the tasks of a program's own RPCs included."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 
 from kademlia.drivers.driver import mapped_address, plain_address
 from kademlia.engine.limits import DATAGRAM_BYTES_MAX
@@ -56,3 +57,15 @@ class DatagramSocket:
             sent += 1
             sent_bytes += len(datagram)
         return sent, sent_bytes, len(datagrams) - sent
+
+
+def datagram_socket(sock: socket.socket) -> DatagramSocket:
+    """Return the quickest way to read and write a bound socket here."""
+    if sock.family == socket.AF_INET and sys.platform == "linux":
+        try:
+            from kademlia.drivers.mmsg import BurstSocket
+        except ImportError:  # a Python without ctypes, a C library without these calls
+            pass
+        else:
+            return BurstSocket(sock)
+    return DatagramSocket(sock)

@@ -19,9 +19,14 @@ from kademlia.protocol import KademliaProtocol
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    from kademlia.drivers.intake import Intake
+
 #: Receive buffer asked for, in bytes: a burst of answers to 512 requests, each of 8 kB, fits. Linux gives
 #: net.core.rmem_max at most.
 RECEIVE_BUFFER_BYTES = 4 << 20
+
+#: Readings before time-outs are looked at: answers that wait in the buffer are not late. That is 1,024 datagrams.
+READINGS_BEFORE_TIMEOUTS = 4
 
 #: How often the engine is told the wall-clock time, in seconds.
 WALL_CLOCK_S = 60.0
@@ -54,6 +59,7 @@ class Driver(ABC):
     def __init__(self, protocol: KademliaProtocol) -> None:
         self.protocol = protocol
         self.transport: Any = None
+        self.intake: Intake | None = None  # of our own reading; None where the loop hands each datagram over
         self.own_address: Address | None = None
         self._families = "46"  # address families our socket can send to
         self._maps_v4 = False  # whether it needs IPv4 addresses in their IPv6 form
@@ -95,7 +101,7 @@ class Driver(ABC):
         """Send; return whether the socket took it."""
 
     @abstractmethod
-    def _call_later(self, seconds: float, function: Any) -> Timer:
+    def call_later(self, seconds: float, function: Any) -> Timer:
         """Call a function once."""
 
     # -- the same for both -----------------------------------------------------------------------------------------
@@ -155,6 +161,9 @@ class Driver(ABC):
         if self.transport is None:
             return
         self.transport = None
+        if self.intake is not None:
+            self.intake.end()
+            self.intake = None
         for timer in (self._timer, self._clock_timer):
             if timer is not None:
                 timer.cancel()
@@ -222,10 +231,16 @@ class Driver(ABC):
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = deadline
-        self._timer = self._call_later(max(deadline - self.now(), 0.0), self._on_timer)
+        self._timer = self.call_later(max(deadline - self.now(), 0.0), self._on_timer)
 
     def _on_timer(self) -> None:
+        """Read what waits in the socket's buffer first: after a pause of the loop those are answers, not time-outs."""
         self._timer = None
+        for _ in range(READINGS_BEFORE_TIMEOUTS):
+            if self.intake is None or not self.intake.drain():
+                break
+        if self.transport is None:
+            return
         try:
             self.protocol.tick(self.now())
         except Exception:
@@ -236,4 +251,4 @@ class Driver(ABC):
 
     def _tell_wall_clock(self) -> None:
         self.protocol.wall_clock(self.now(), time.time())
-        self._clock_timer = self._call_later(WALL_CLOCK_S, self._tell_wall_clock)
+        self._clock_timer = self.call_later(WALL_CLOCK_S, self._tell_wall_clock)

@@ -1,7 +1,9 @@
-"""The Twisted driver: the reactor reads the socket and hands each datagram over.
+"""The Twisted driver: the reactor says when the port is readable, and bursts are read as in the asyncio driver.
 
 `reactor.listenUDP(port, server.protocol)` and `internet.UDPServer(port, server.protocol)` both end in
-`makeConnection`, from where on it is at work.
+`makeConnection`, from where on it is at work. A reactor whose ports are none of Twisted's plain ones (on Windows: of
+completion ports) hands over each datagram as it comes; so does every other to a protocol that overrides
+`datagramReceived`.
 """
 
 from __future__ import annotations
@@ -11,14 +13,18 @@ import socket
 from collections.abc import Callable, Hashable
 from typing import Any, cast
 
+from twisted.internet import udp
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import InvalidAddressError, MessageLengthError
 from twisted.internet.interfaces import IReactorPluggableNameResolver
 from twisted.internet.task import LoopingCall
+from twisted.python import log
 from twisted.python.failure import Failure
 
 from kademlia.drivers.driver import RECEIVE_BUFFER_BYTES, Driver, Timer
+from kademlia.drivers.intake import Intake
 from kademlia.engine.batch import Batch
+from kademlia.engine.forwards import Forwards
 from kademlia.engine.limits import DATAGRAM_BYTES_MAX
 from kademlia.engine.operation import Operation
 from kademlia.log import Logger
@@ -136,7 +142,8 @@ class TwistedDriver(Driver):
     def _call_from_thread(self, function: Callable[[], None]) -> None:
         self._reactor.callFromThread(function)
 
-    def _call_later(self, seconds: float, function: Any) -> Timer:
+    def call_later(self, seconds: float, function: Any) -> Timer:
+        """Call a function once."""
         timer: Timer = self._reactor.callLater(seconds, function)
         return timer
 
@@ -163,11 +170,22 @@ class TwistedDriver(Driver):
         self._reactor = port.reactor
         port.maxPacketSize = DATAGRAM_BYTES_MAX
         port.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        if isinstance(port, udp.Port) and type(self.protocol).datagramReceived is Forwards.datagramReceived:
+            self.intake = Intake(port.socket, self)
+            port.doRead = self._read  # type: ignore[method-assign]  # a port's own reads one by one, and cannot choose
         here = port.getHost()
         self.begin(port, (here.host, here.port))
         waiting, self._until_listening = self._until_listening, []
         for function, _ in waiting:
             function()
+
+    def _read(self) -> None:
+        """Take what waits in the port's socket, and log a fault as the port itself does: it goes on listening."""
+        try:
+            if self.intake is not None:
+                self.intake.drain()
+        except Exception:  # noqa: BLE001  # of a program's own methods, or counted as an internal error
+            log.err()  # type: ignore[no-untyped-call]
 
     def doStart(self) -> None:
         """Begin: `makeConnection` has done it."""

@@ -58,9 +58,6 @@ class Machine(Hosted):
         documented: The class whose methods are ours; what a subclass overrides is a program's.
     """
 
-    #: What others may take of this node.
-    limits = limits.Limits()
-
     #: Whether datagrams come faster than they can be answered, as its driver sees it.
     pressed = False
 
@@ -70,6 +67,7 @@ class Machine(Hosted):
         self.source_node = source_node
         self.wall_offset = 0.0  # wall-clock time minus `now`; only time stamps use it
         self.stopped = False
+        self.limits = limits.Limits()  # what others may take of this node
         self.counts = Counts()
         self.chance = Chance()
         self.records = Records()

@@ -12,7 +12,7 @@ from typing import Any
 #: What programs may override or set, besides `rpc_*` and `call*`; every other public name is the engine's own.
 PUBLISHED = frozenset(
     [
-        *("alpha", "ephemeral", "latency_aware", "limits", "log", "sourceNode"),
+        *("alpha", "ephemeral", "latency_aware", "log", "sourceNode"),
         *("handle_call_response", "handleCallResponse", "get_refresh_ids", "getRefreshIDs"),
         *("welcome_if_new", "welcomeIfNewNode", "transfer_key_values", "transferKeyValues"),
     ]
