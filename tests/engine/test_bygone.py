@@ -22,7 +22,7 @@ DAY_S = limits.BYGONE_S
 
 def test_a_value_is_remembered_for_a_day_after_it_was_last_met() -> None:
     """Old nodes store what they have once an hour: as long as one does, it is met."""
-    bygone = Bygone()
+    bygone = Bygone(bytes(20))
     bygone.add(KEY, "old", 0.0)
     assert bygone.has(KEY, "old", DAY_S - 1)
     assert bygone.has(KEY, "old", 2 * DAY_S - 2)
@@ -31,7 +31,7 @@ def test_a_value_is_remembered_for_a_day_after_it_was_last_met() -> None:
 
 def test_another_value_and_another_key_are_not_met() -> None:
     """A value has a type: 1 and True are two, and so are 1 and 1.0."""
-    bygone = Bygone()
+    bygone = Bygone(bytes(20))
     bygone.add(KEY, 1, 0.0)
     assert bygone.has(KEY, 1, 1.0)
     for other in (2, True, 1.0, "1", b"\x01"):
@@ -41,7 +41,7 @@ def test_another_value_and_another_key_are_not_met() -> None:
 
 def test_of_one_key_the_last_few_are_remembered() -> None:
     """Who sets a key each second does not fill the memory; the latest values are those that come back."""
-    bygone = Bygone()
+    bygone = Bygone(bytes(20))
     for number in range(10):
         bygone.add(KEY, number, float(number))
     assert [number for number in range(10) if bygone.has(KEY, number, 10.0)] == [6, 7, 8, 9]
@@ -49,7 +49,7 @@ def test_of_one_key_the_last_few_are_remembered() -> None:
 
 def test_meeting_one_makes_it_the_latest() -> None:
     """What an old node still has is not pushed out by values that nobody has."""
-    bygone = Bygone()
+    bygone = Bygone(bytes(20))
     for number in range(4):
         bygone.add(KEY, number, 0.0)
     assert bygone.has(KEY, 0, 1.0)
@@ -60,7 +60,7 @@ def test_meeting_one_makes_it_the_latest() -> None:
 def test_the_keys_are_bounded_and_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 400 bytes each, 65,536 take 26 MB: whoever sets and sets again must not get more."""
     monkeypatch.setattr(limits, "BYGONE_KEYS_MAX", 100)
-    bygone = Bygone()
+    bygone = Bygone(bytes(20))
     for number in range(1000):
         bygone.add(digest(number), number, float(number))
         assert len(bygone) <= 100
@@ -70,7 +70,7 @@ def test_the_keys_are_bounded_and_the_oldest_are_forgotten(monkeypatch: pytest.M
 
 def test_what_is_over_is_forgotten_as_others_come() -> None:
     """A day after a busy hour its memory is free."""
-    bygone = Bygone()
+    bygone = Bygone(bytes(20))
     for number in range(500):
         bygone.add(digest(number), number, 0.0)
     for number in range(500):
@@ -87,7 +87,7 @@ def test_it_remembers_exactly_what_a_plain_list_of_the_last_four_does(
     drawn: list[tuple[bool, int, int, float]],
 ) -> None:
     """Whatever is added and met, in any order."""
-    bygone, now = Bygone(), 0.0
+    bygone, now = Bygone(bytes(20)), 0.0
     plain: dict[bytes, list[tuple[int, float]]] = {}
     for adds, place, value, passes in drawn:
         now += passes

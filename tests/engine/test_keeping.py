@@ -155,9 +155,9 @@ def test_what_a_request_says_of_a_life_is_for_the_node_it_came_to() -> None:
     """Two nodes of one program: a task of one may have the other keep something."""
     _, _, keeping = alone()
     _, _, other = alone()
-    keeping.hint = b"told"
+    keeping.take_in_hand(("192.0.2.1", 8468), b"told")
     assert (keeping.hint, other.hint) == (b"told", None)
-    keeping.hint = None
+    keeping.take_in_hand(None)
     assert (keeping.hint, other.hint) == (None, None)
 
 

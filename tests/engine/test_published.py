@@ -106,7 +106,8 @@ def test_a_publisher_that_is_refused_for_want_of_room_goes_on_trying() -> None:
         storage = ForgetfulStorage(clock=lambda: world.now, max_records=1)
         resident.protocol.storage = storage
         keeping = resident.protocol.keeping
-        assert keeping.put(resident.protocol.source_node.id, "its own", keeping.new_life(1200.0))
+        nearer = keeping.new_life(1200.0)
+        assert keeping.put(resident.protocol.source_node.id, "nearer", nearer, residents[0].address)
     assert world.finish(residents[0].protocol.publish(KEY, "value", renew=True)) is False
     world.run(600)
     assert [holder for holder in holders(world) if holder is not residents[0]] == []

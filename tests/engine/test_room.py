@@ -1,4 +1,7 @@
-"""A full shelf: what is dead goes first, then what is farthest; what is farther still is refused, and said to be."""
+"""A full shelf: what is dead goes first, then what is farthest; what is farther still is refused, and said to be.
+
+Values without a sender have no source: among themselves the farthest goes. Who has the most is in test_shares.py.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.holders import KEY, alone
+from tests.engine.shelves import at_distance, distances, fill
 from tests.hostile.strangers import Stranger, honest, request
 
 from kademlia.engine import limits
 from kademlia.engine.keeping import Keeping
 from kademlia.engine.room import Room
-from kademlia.protocol import KademliaProtocol
 from kademlia.sim import World
 from kademlia.storage import ForgetfulStorage
 from kademlia.storage.shelf import RECORD_BYTES
 from kademlia.utils import digest
-
-
-def at_distance(node: KademliaProtocol, distance: int) -> bytes:
-    """Return the key that is so far from a node."""
-    return (node.source_node.long_id ^ distance).to_bytes(20, "big")
-
-
-def distances(node: KademliaProtocol, keys: list[int]) -> list[int]:
-    """Return which of the keys at some distances are kept."""
-    return [distance for distance in keys if node.keeping.get(at_distance(node, distance)) is not None]
-
-
-def fill(node: KademliaProtocol, keys: list[int], life_s: float = 3600.0) -> None:
-    """Keep values at some distances."""
-    for distance in keys:
-        assert node.keeping.put(at_distance(node, distance), distance, node.keeping.new_life(life_s))
 
 
 def test_the_farthest_gives_way_to_what_is_nearer() -> None:
@@ -115,7 +102,8 @@ def test_a_publisher_learns_who_had_no_room() -> None:
     for resident in residents[1:]:
         resident.protocol.storage = ForgetfulStorage(clock=lambda: world.now, max_records=1)
         own = resident.protocol.source_node.id
-        assert resident.protocol.keeping.put(own, "its own", resident.protocol.keeping.new_life())
+        keeping = resident.protocol.keeping
+        assert keeping.put(own, "nearer", keeping.new_life(), residents[0].address)
     publication = residents[0].protocol.set_out(KEY, "value")
     result = world.finish(publication.whole)
     assert not result
@@ -163,12 +151,13 @@ def test_of_many_values_some_of_the_farthest_go_and_looking_for_them_is_rare() -
             return super().farthest(own, most)
 
     shelf = Counting(max_records=1000)
-    room = Room(bytes(20))
+    room = Room(bytes(20), shelf, lambda: 0.5)
+    newcomer = room.newcomer(bytes(19) + b"\x01", None, RECORD_BYTES)
     for number in range(1000):
         shelf.write(digest(number), number, complex(1, 1e9))
     nearest = sorted(shelf.data)[:100]
     for number in range(500):
-        for key in room.giving_way(shelf, bytes(19) + b"\x01", 0.0):
+        for key in room.giving_way(newcomer, 0.0):
             shelf.drop(key)
         shelf.write(bytes(18) + number.to_bytes(2, "big"), number, complex(1, 1e9))
     assert looks <= 500 // limits.GIVE_WAY_MAX + 1

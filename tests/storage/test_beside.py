@@ -138,7 +138,7 @@ def test_nothing_of_a_programs_storage_gives_way_and_nothing_is_refused() -> Non
     shelf = Beside(Deleting())
     shelf.write(KEY, "dead", complex(1, 1))
     assert (shelf.ended(1e9, 10), shelf.farthest(bytes(20), 10), shelf.size, shelf.age(KEY)) == ([], [], 0, None)
-    assert shelf.has_room_for("x" * 10**6)
+    assert shelf.has_room_for(10**6)
 
 
 # -- bounds of a storage of ours -------------------------------------------------------------------------------------
@@ -181,5 +181,5 @@ def test_dead_values_and_the_farthest_are_found_part_by_part() -> None:
 def test_a_storage_without_bounds_has_room_for_everything() -> None:
     storage: IStorage = ForgetfulStorage()
     assert isinstance(storage, Shelf)
-    assert storage.has_room_for("x" * 10**6)
+    assert storage.has_room_for(10**6)
     assert storage.size == 0

@@ -14,7 +14,7 @@ from tests.storage.sqlite_world import Clocks, key
 
 from kademlia.storage import ForgetfulStorage, IStorage, SQLiteStorage, check_storage
 from kademlia.storage.beside import shelf_of
-from kademlia.storage.shelf import Saved
+from kademlia.storage.shelf import RECORD_BYTES, Saved
 
 A, B, C = key(1), key(2), key(3)
 
@@ -249,13 +249,13 @@ class TestAsAShelf:
     def test_it_has_room_up_to_its_bounds(self, path: Path) -> None:
         with SQLiteStorage(path, max_records=2, max_bytes=1000) as storage:
             storage[A] = b"x" * 300
-            assert storage.has_room_for(b"x" * 100)
-            assert not storage.has_room_for(b"x" * 300)
-            assert storage.has_room_for(b"x" * 600, instead_of=b"x" * 300)
+            assert storage.has_room_for(RECORD_BYTES + 100)
+            assert not storage.has_room_for(RECORD_BYTES + 300)
+            assert storage.has_room_for(RECORD_BYTES + 600, instead_of=RECORD_BYTES + 300)
             storage[B] = 1
-            assert not storage.has_room_for(1)
+            assert not storage.has_room_for(RECORD_BYTES)
         with SQLiteStorage(path, max_records=2) as storage:
-            assert not storage.has_room_for(1)
+            assert not storage.has_room_for(RECORD_BYTES)
 
     def test_the_time_is_saved_now_and_then_though_nothing_changes(
         self, storage: SQLiteStorage, clocks: Clocks

@@ -10,6 +10,7 @@ from tests.storage.sqlite_world import Clocks, fill_the_disk, key, make_room
 
 from kademlia.storage import SQLiteStorage
 from kademlia.storage.disk.waiting import WAITING_BYTES_MAX
+from kademlia.storage.shelf import record_bytes
 
 OLD = b"o" * 500
 NEW = b"n" * 500
@@ -89,14 +90,14 @@ def test_so_much_waits_and_no_more(storage: SQLiteStorage) -> None:
     """Else the memory would be full next."""
     write(storage, range(100, 200))
     save(storage)
-    assert storage.has_room_for(NEW)
+    assert storage.has_room_for(record_bytes(NEW))
     assert not storage.stuck
     number = 200
-    while storage.has_room_for(NEW):
+    while storage.has_room_for(record_bytes(NEW)):
         write(storage, range(number, number + 1))
         number += 1
     assert storage.stuck
-    assert not storage.has_room_for(NEW, instead_of=OLD)
+    assert not storage.has_room_for(record_bytes(NEW), instead_of=record_bytes(OLD))
     assert WAITING_BYTES_MAX < storage._waiting.size < WAITING_BYTES_MAX + 1000
     with pytest.raises(OSError, match="make room on the disk"):
         storage[key(1)] = 1
@@ -107,7 +108,7 @@ def test_so_much_waits_and_no_more(storage: SQLiteStorage) -> None:
     make_room(storage)
     assert "again" in (save(storage) or "")
     assert not storage.stuck
-    assert storage.has_room_for(NEW)
+    assert storage.has_room_for(record_bytes(NEW))
     assert storage.records == number
 
 

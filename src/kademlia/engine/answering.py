@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kademlia.engine import limits
 from kademlia.engine.held import Held
 from kademlia.engine.records import Record
 from kademlia.engine.rpcs import FINDING, Rpc, rpcs_of
@@ -34,6 +35,7 @@ class Answering:
         kind: Any = type(protocol)
         self._rpcs = rpcs_of(kind, base)
         self._saving = protocol.saving
+        self._under_way = 0  # answers that take their time
 
     def names_of_ours(self) -> list[str]:
         """Return the RPCs that no code of a program's own takes part in."""
@@ -66,9 +68,9 @@ class Answering:
         self._counts.requests += not held
         if record.bucket is None:
             record.ephemeral = bool(hints and hints.get(trailer.EPHEMERAL))
-        self._keeping.hint = told
+        self._keeping.take_in_hand(record.address, told)
         reply = self._answer(name, rpc, arguments, data, record, hints, now)
-        self._keeping.hint = None
+        self._keeping.take_in_hand(None)
         if claimed is not None:
             self._protocol.contacts.requested(record, claimed, self.held.waits_for(record.address), now)
         return reply
@@ -156,6 +158,9 @@ class Answering:
         now: float,
     ) -> bytes | None:
         """Call a program's own rpc_* method: it may raise, and its result may come later."""
+        if self._under_way >= limits.ANSWERS_UNDER_WAY_MAX:
+            self._counts.unattended += 1
+            return None
         try:
             result = method(record.address, *arguments)
         except Exception as fault:  # noqa: BLE001  # whatever a program's own code raises
@@ -169,11 +174,13 @@ class Answering:
             return self._program_answered(method, message_id, result, record, hints)
 
         def later(result: object) -> None:
+            self._under_way -= 1
             reply = self._program_answered(method, message_id, result, record, hints)
             if reply is not None:
                 self._protocol.send(reply, record.address)
                 self._protocol.wake()
 
+        self._under_way += 1
         operation.then(later)
         return None
 

@@ -18,10 +18,11 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kademlia.engine import limits
+from kademlia.engine.admission import Admission
 from kademlia.engine.bygone import Bygone
-from kademlia.engine.room import Room
+from kademlia.node import Address
 from kademlia.storage.beside import shelf_of
-from kademlia.storage.shelf import Shelf
+from kademlia.storage.shelf import Shelf, record_bytes
 from kademlia.wire import life as wire_life
 from kademlia.wire import rpcudp
 from kademlia.wire.life import BY_HOLDER
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from kademlia.protocol import KademliaProtocol
     from kademlia.storage import IStorage
 
-#: Whose request is in hand, and what its trailer says of a life. A program's own coroutine that answers it goes on
-#: later; tasks and coroutines of both worlds keep the context in which they began.
-_hint: ContextVar[tuple[object, bytes | None]] = ContextVar("hint", default=(None, None))
+#: Who has a request in hand, from where it came, and what its trailer says of a life. A program's own coroutine that
+#: answers it goes on later; tasks and coroutines of both worlds keep the context in which they began.
+_in_hand: ContextVar[tuple[object, Address | None, bytes | None]] = ContextVar("in_hand", default=(None, None, None))
 
 #: Which value is being sent, and with what life, while a program's own `call_store` has the word: it knows of no lives.
 _sent: ContextVar[tuple[object, bytes, bytes]] = ContextVar("sent", default=(None, b"", b""))
@@ -52,15 +53,16 @@ class Keeping:
     Attributes:
         shelf: The storage, as the engine uses it.
         bygone: The values that are no longer.
+        admission: What new values have to pass.
     """
 
     shelf: Shelf
+    admission: Admission
 
     def __init__(self, protocol: KademliaProtocol, storage: IStorage) -> None:
-        self.bygone = Bygone()
+        self.bygone = Bygone(protocol.source_node.id)
         self._protocol = protocol
         self._counts = protocol.counts
-        self._room = Room(protocol.source_node.id)
         self._last_stamp = 0
         self.use(storage)
 
@@ -69,6 +71,9 @@ class Keeping:
         self.storage = storage
         self.shelf = shelf_of(storage)
         self._read = self.shelf.read
+        self.admission = Admission(self._protocol, self.shelf, self._leave_behind)
+        self._admit = self.admission.admit
+        self._is_kept = self.admission.room.kept
 
     @property
     def is_empty(self) -> bool:
@@ -84,12 +89,18 @@ class Keeping:
     @property
     def hint(self) -> bytes | None:
         """What the trailer of the request in hand says of the life of a value (`wire.life`), or None."""
-        keeping, told = _hint.get()
+        keeping, _, told = _in_hand.get()
         return told if keeping is self else None
 
-    @hint.setter
-    def hint(self, told: bytes | None) -> None:
-        _hint.set((self, told) if told is not None else (None, None))
+    @property
+    def asker(self) -> Address | None:
+        """The address that the request in hand came from, or None."""
+        keeping, address, _ = _in_hand.get()
+        return address if keeping is self else None
+
+    def take_in_hand(self, address: Address | None, told: bytes | None = None) -> None:
+        """Learn whose request is answered next, and what it says of a life; None when that is done."""
+        _in_hand.set((self, address, told) if address is not None else (None, None, None))
 
     def get(self, key: bytes) -> Any:
         """Return a value that is alive, or None; if it was deleted `wire.packed.TOMBSTONE`."""
@@ -115,13 +126,14 @@ class Keeping:
             return None
         return value, Life(int(life.real), life.imag)
 
-    def put(self, key: bytes, value: Any, life: Life | None = None) -> bool:
+    def put(self, key: bytes, value: Any, life: Life | None = None, sender: Address | None = None) -> bool:
         """Keep a value, unless something newer is kept, its life is over or there is no room for it.
 
         Args:
             key: 20 bytes.
             value: Of a storable type.
             life: What its sender told of it; None if that was nothing.
+            sender: Who is to be charged for a new value (`engine.ledger`); None if nobody is.
 
         Returns:
             Whether it is kept now, or was and is over (of a sender that tells no stamps).
@@ -144,12 +156,10 @@ class Keeping:
         if life is None or life.ends_at <= now:
             return False
         kept = held[0] if held is not None else None
-        if not self.shelf.has_room_for(value, kept) and not self._made_room(key, value, kept):
+        if not (self.admission.renew() if same else self._admit(key, value, kept, sender)):
             return False
-        if kept is not None and not same:
-            self._leave_behind(key, kept)
         self.shelf.write(key, value, complex(life.stamp, life.ends_at))
-        self._room.kept(key)
+        self._is_kept(key)
         return True
 
     def answer(self, key: bytes, value: Any, *, with_life: bool = False) -> dict[str, Any]:
@@ -248,38 +258,16 @@ class Keeping:
         after = int(held[1].real) if held is not None and held[1] is not None else 0
         return Life(max(life.stamp, after + 1) | BY_HOLDER, life.ends_at)
 
-    def _made_room(self, key: bytes, value: Any, kept: Any) -> bool:
-        """Make room for a value; return whether there is."""
-        shelf = self.shelf
-        for _ in range(limits.GIVE_WAY_MAX):  # a shelf far over its bound shrinks bit by bit
-            if shelf.stuck:  # whatever gave way would be lost for nothing
-                break
-            giving_way = self._room.giving_way(shelf, key, self._protocol.now)
-            if not giving_way:
-                break
-            self._counts.evicted += len(giving_way)
-            for other in giving_way:
-                self._give_way(other)
-            if shelf.has_room_for(value, kept):
-                return True
-        self._counts.refused += 1
-        return False
-
-    def _give_way(self, key: bytes) -> None:
-        """Drop a value; one that is alive is not remembered: it may come again when there is room."""
-        held = self._read(key)
-        if held is not None and held[1] is not None and held[1].imag <= self._protocol.now:
-            self._leave_behind(key, held[0])
-        self.shelf.drop(key)
-
     def _end(self, key: bytes, value: Any) -> None:
         """Drop what is dead, and remember it."""
         self._leave_behind(key, value)
         self.shelf.drop(key)
+        self.admission.ledger.forget(key, record_bytes(value))
 
     def _leave_behind(self, key: bytes, value: Any) -> None:
         if value != TOMBSTONE and type(value) in rpcudp.VALUE_TYPES:  # a program may have put anything there
-            self.bygone.add(key, value, self._protocol.now)
+            account = self.admission.ledger.of(key)
+            self.bygone.add(key, value, self._protocol.now, account.source if account is not None else None)
 
     def _wall_ms(self) -> int:
         return int((self._protocol.now + self._protocol.wall_offset) * 1000)

@@ -25,14 +25,15 @@ class Stats:
     unroutable: int  #: datagrams dropped because nobody can live at the address that they claim to come from
     limited: int  #: requests dropped because their sender, its address or its network had used up its budget
     shed: int  #: datagrams of others than contacts dropped unread while they came faster than they could be answered
+    unattended: int  #: requests dropped while as many answers as may be took their time: a program's, or the disk's
     unknown_methods: int  #: requests for an RPC we do not have
     unmatched: int  #: answers to nothing we asked, or from an address we did not ask
     wrong_replies: int  #: answers of the wrong shape
     held: int  #: requests and answers held until a stranger proved its address
     held_dropped: int  #: of those, given up: too many, too large, or no proof in time
     uncredited: int  #: answers not sent because they would have been larger than what came from a stranger
-    refused: int  #: values of others that there was no room for
-    evicted: int  #: values that gave way on a full shelf: dead ones, and the farthest from the own id
+    refused: int  #: values of others that there was no room for, or over the quota of their source
+    evicted: int  #: values that gave way: dead ones, those of the source with the most, the farthest from the own id
     rpc_errors: int  #: exceptions raised by a program's own rpc_* methods
     internal_errors: int  #: exceptions raised by our own code; anything but 0 is a defect to report
     contacts: int  #: in the routing table

@@ -149,5 +149,5 @@ class Straight:
         record.ours = record.ours or bool(told)
         keeping = self._keeping
         life = keeping.believed(told) if told else None
-        kept = keeping.put(rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES], value, life)
+        kept = keeping.put(rest[len(_ID_FOLLOWS) : _ID_ARGUMENT_BYTES], value, life, record.address)
         return _ACCEPTED if kept else _REFUSED

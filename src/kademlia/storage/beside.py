@@ -90,6 +90,10 @@ class Beside(Shelf):
         """Return none, as `ended`."""
         return []
 
+    def some(self, place: float, most: int) -> list[bytes]:
+        """Return none, as `ended`."""
+        return []
+
     @property
     def records(self) -> int:
         """How many values have a life; a storage need not tell how many it has."""

@@ -237,6 +237,12 @@ class ForgetfulStorage(IStorage, Shelf):
         own_id = int.from_bytes(own, "big")
         return nlargest(most, self._next_keys(), key=lambda key: int.from_bytes(key, "big") ^ own_id)
 
+    def some(self, place: float, most: int) -> list[bytes]:
+        """Return some keys among those that are next to be looked at."""
+        keys = self._next_keys()
+        step = max(len(keys) // most, 1)
+        return keys[int(place * step) :: step][:most]
+
     def _next_keys(self) -> list[bytes]:
         """Return keys to be looked at, not all at once if there are many; after the last come the first again."""
         keys = list(islice(self._to_look_at, KEYS_PER_LOOK))

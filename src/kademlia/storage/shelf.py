@@ -83,6 +83,15 @@ class Shelf(ABC):
         A shelf that is in no such order may choose them from a part of all keys, and from another one the next time.
         """
 
+    @abstractmethod
+    def some(self, place: float, most: int) -> list[bytes]:
+        """Return some keys at even distances in an order that the keys do not decide, at most so many.
+
+        Args:
+            place: 0 to 1, moves them all: where it is drawn at random, all keys come as often as all others.
+            most: How many.
+        """
+
     @property
     @abstractmethod
     def records(self) -> int:
@@ -98,14 +107,11 @@ class Shelf(ABC):
         """Whether it takes nothing at present, whatever gives way: a disk that is full."""
         return False
 
-    def has_room_for(self, value: Any, instead_of: Any = None) -> bool:
-        """Return whether one more value fits, or one in the place of another."""
-        if instead_of is None and self.max_records is not None and self.records >= self.max_records:
+    def has_room_for(self, size: int, instead_of: int = 0) -> bool:
+        """Return whether one more value of so many bytes (`record_bytes`) fits, or one in the place of another."""
+        if self.max_records is not None and not instead_of and self.records >= self.max_records:
             return False
-        if self.max_bytes is None:
-            return True
-        grows = record_bytes(value) - (record_bytes(instead_of) if instead_of is not None else 0)
-        return self.size + grows <= self.max_bytes
+        return self.max_bytes is None or self.size + size - instead_of <= self.max_bytes
 
 
 def check_bounds(ttl: float, max_records: int | None, max_bytes: int | None) -> None:

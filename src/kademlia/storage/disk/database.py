@@ -10,7 +10,6 @@ Times in the file are in node time (`storage.disk.nodetime`).
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,18 +18,21 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import msgspec
 
 from kademlia.storage.disk.face import Face
-from kademlia.storage.disk.file import Counts, Record, SQLiteFile, path_of
+from kademlia.storage.disk.file import FAULTS, Counts, Record, SQLiteFile, in_a_line, path_of
 from kademlia.storage.disk.looks import KEYS_PER_PAGE, READ, Looks
 from kademlia.storage.disk.nodetime import Heartbeat, NodeTime
 from kademlia.storage.disk.waiting import Waiting
 from kademlia.storage.memory import CULLS_PER_LIFE, WEEK_S
-from kademlia.storage.shelf import RECORD_BYTES, Life, Saved, check_bounds
+from kademlia.storage.shelf import RECORD_BYTES, VALUE_TYPES, Life, Saved, check_bounds
 
 if TYPE_CHECKING:
     import os
 
 #: The time is saved so often though nothing changed: a wall clock that is put right meanwhile then costs no value more.
 HEARTBEAT_S = 60.0
+
+#: The last stamp, in milliseconds since 1970 (`wire.life`).
+STAMP_MAX = 2.0**53
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -106,17 +108,20 @@ class SQLiteStorage(Face, Saved):
         else:
             try:
                 held = self._select(READ, (key,)).fetchone()
-            except sqlite3.Error as fault:
+            except FAULTS as fault:
                 self._unread(fault)
                 return None
         if held is None:
             return None
         stamp, ends_at, written, packed = held
         offset = self._offset
-        if written <= self.clock() + offset - self.ttl:
-            return None
         try:
-            return _decode(packed), None if ends_at is None else complex(stamp or 0.0, ends_at - offset)
+            if written <= self.clock() + offset - self.ttl:
+                return None
+            value, stamp = _decode(packed), stamp or 0.0
+            if type(value) not in VALUE_TYPES or not 0.0 <= stamp <= STAMP_MAX:
+                raise ValueError("it is no value of ours")
+            return value, None if ends_at is None else complex(stamp, ends_at - offset)
         except (msgspec.DecodeError, TypeError, ValueError) as fault:  # a bit of the file fell over
             self._unread(fault)
             return None
@@ -144,6 +149,10 @@ class SQLiteStorage(Face, Saved):
         """Return the keys at the greatest distance from an id, the farthest first; none while the shelf is stuck."""
         return [] if self.stuck else self._looks.farthest(own, most, self._records)
 
+    def some(self, place: float, most: int) -> list[bytes]:
+        """Return some saved keys from all times at which they were first written; none while the shelf is stuck."""
+        return [] if self.stuck else self._looks.some(place, most)
+
     @property
     def stuck(self) -> bool:
         """Whether the disk has taken nothing for so long that no more can wait, whatever gives way."""
@@ -152,16 +161,16 @@ class SQLiteStorage(Face, Saved):
     @property
     def records(self) -> int:
         """How many values there are, those included that are too old but not deleted yet."""
-        return self._records
+        return max(self._records, 0)  # a damaged file may say less than it has
 
     @property
     def size(self) -> int:
         """How many bytes they take, as `max_bytes` counts them."""
-        return self._records * RECORD_BYTES + self._value_bytes
+        return max(self._records * RECORD_BYTES + self._value_bytes, 0)
 
-    def has_room_for(self, value: Any, instead_of: Any = None) -> bool:
+    def has_room_for(self, size: int, instead_of: int = 0) -> bool:
         """Return whether one more value fits, or one in the place of another; none does while the shelf is stuck."""
-        return not self.stuck and super().has_room_for(value, instead_of)
+        return not self.stuck and super().has_room_for(size, instead_of)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -244,7 +253,7 @@ class SQLiteStorage(Face, Saved):
         fault = self._take()()
         self._saved(fault)
         if fault is not None:
-            raise OSError(f"values cannot be saved in {self.path} ({fault}): they wait in memory") from fault
+            raise OSError(f"values cannot be saved in {self.path} ({in_a_line(fault)}): they wait in memory") from fault
 
     def close(self) -> None:
         """Save what waits and let others have the file; done twice it does no harm.
@@ -259,7 +268,9 @@ class SQLiteStorage(Face, Saved):
         self._closed = True
         self._file.close()
         if fault is not None and self._unsaved:
-            raise OSError(f"{len(self._unsaved)} values could not be saved in {self.path}: {fault}") from fault
+            raise OSError(
+                f"{len(self._unsaved)} values could not be saved in {self.path}: {in_a_line(fault)}"
+            ) from fault
 
     def __enter__(self) -> Self:
         """Return the storage."""
@@ -279,7 +290,7 @@ class SQLiteStorage(Face, Saved):
         batch = self._waiting.take()
         self._beat_at = self.clock() + HEARTBEAT_S
         self._file.let_go()
-        counts = Counts(self._records, self._value_bytes)
+        counts = Counts(max(self._records, 0), max(self._value_bytes, 0))
         return partial(self._file.save, batch, self._time.heartbeat(), counts)
 
     def _saved(self, fault: Exception | None) -> None:
@@ -314,8 +325,8 @@ class SQLiteStorage(Face, Saved):
         self.faults += 1
         if self.faults == 1:
             self._news.append(
-                f"{self.path} cannot be read in places ({fault}): what is there counts as not there; stop the node and "
-                "move the file away, other nodes hold the same values"
+                f"{self.path} cannot be read in places ({in_a_line(fault)}): what is there counts as not there; "
+                "stop the node and move the file away, other nodes hold the same values"
             )
 
     def _refuse_if_closed(self) -> None:

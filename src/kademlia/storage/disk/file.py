@@ -47,6 +47,10 @@ READER_WAIT_S = 0.05
 #: So long the writer does.
 WRITER_WAIT_S = 5.0
 
+#: A time in seconds, and a count, that no file of ours can have: the year 5138, and a million times a large disk.
+TIME_MAX = 1e11
+COUNT_MAX = 2**60
+
 #: Keys have an index of their own. In a table WITHOUT ROWID, in the order of the keys, values of 100 bytes are found a
 #: little sooner, but values of 1 kB took 4.7 kB of file each, and three times as long. `ends_at` and `written` are in
 #: node time.
@@ -73,6 +77,13 @@ UPGRADES = (
 _WRITE = """INSERT INTO record (key, stamp, ends_at, written, value) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET stamp = excluded.stamp, ends_at = excluded.ends_at, written = excluded.written,
 value = excluded.value"""
+
+#: What SQLite raises. What it says of a damaged schema is not always text, and then Python fails to tell it; and a
+#: damaged length may ask for more memory than there is.
+FAULTS = (sqlite3.Error, UnicodeDecodeError, MemoryError)
+
+#: So much is told of what it raises, in characters.
+FAULT_CHARACTERS_MAX = 160
 
 #: A stamp and an end, both None of a value without a life; when it was written; the value as msgpack.
 Record = tuple[float | None, float | None, float, bytes]
@@ -158,13 +169,13 @@ class SQLiteFile:
 
     def hold(self) -> None:
         """Let the reader hold what it sees from its next look on."""
-        with suppress(sqlite3.Error):  # without it each look takes longer, that is all
+        with suppress(*FAULTS):  # without it each look takes longer, that is all
             if not self.reader.in_transaction:
                 self.reader.execute("BEGIN")
 
     def let_go(self) -> None:
         """Let the reader see what there is each time."""
-        with suppress(sqlite3.Error):
+        with suppress(*FAULTS):
             if self.reader.in_transaction:
                 self.reader.execute("COMMIT")
 
@@ -190,8 +201,8 @@ class SQLiteFile:
                 "UPDATE meta SET node_time = ?, wall_time = ?, records = ?, value_bytes = ?", (*heartbeat, *counts)
             )
             writer.execute("COMMIT")
-        except (sqlite3.Error, OSError, MemoryError) as fault:
-            with suppress(sqlite3.Error):
+        except (*FAULTS, OSError) as fault:
+            with suppress(*FAULTS):
                 if writer.in_transaction:
                     writer.execute("ROLLBACK")
             return fault.with_traceback(None)  # it would hold the batch
@@ -201,7 +212,7 @@ class SQLiteFile:
         """Put the log back into the database, and let others have the file."""
         self.let_go()
         self.reader.close()
-        with suppress(sqlite3.Error):  # what is in the log is saved all the same
+        with suppress(*FAULTS):  # what is in the log is saved all the same
             self.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.writer.close()
         self._lock.release()
@@ -228,12 +239,20 @@ def told_plainly(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except FAULTS as error:
         raise _plain(path, error) from error
 
 
-def _plain(path: Path, error: sqlite3.Error) -> Exception:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+def in_a_line(fault: Exception) -> str:
+    """Return what a fault says, fit for an operator's screen: of a damaged schema SQLite repeats whatever is in it."""
+    text = " ".join(str(fault).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:FAULT_CHARACTERS_MAX])
+
+
+def _plain(path: Path, fault: Exception) -> Exception:
+    error = in_a_line(fault) or "no memory for what it says that it is"
+    otherwise = sqlite3.SQLITE_NOMEM if isinstance(fault, MemoryError) else sqlite3.SQLITE_ERROR
+    code = getattr(fault, "sqlite_errorcode", otherwise) & 0xFF
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
         return PermissionError(f"{path} cannot be written ({error}): give this user the right to, and to its folder")
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
@@ -242,7 +261,7 @@ def _plain(path: Path, error: sqlite3.Error) -> Exception:
         return OSError(f"{path} cannot be opened ({error}): make room on the disk and see whether it is sound")
     if code == sqlite3.SQLITE_NOTADB:
         return _no_database(path)
-    return _damaged(path, str(error))
+    return _damaged(path, error)
 
 
 def _no_database(path: Path) -> ValueError:
@@ -298,12 +317,16 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
         )
     if version < 1 or not {"record", "meta"} <= tables:
         raise _damaged(path, "it lacks its tables")
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
+        raise _damaged(path, "it has triggers or views, and we make none")
     return version
 
 
 def _meta(reader: sqlite3.Connection) -> tuple[Heartbeat, Counts]:
     row: Any = reader.execute("SELECT node_time, wall_time, records, value_bytes FROM meta").fetchone()
-    if row is None or not all(isinstance(number, (int, float)) for number in row):
+    if row is None or not all(isinstance(time, (int, float)) and abs(time) < TIME_MAX for time in row[:2]):
         raise sqlite3.DatabaseError("it does not say when it was written")
+    if not all(type(count) is int and 0 <= count < COUNT_MAX for count in row[2:]):
+        raise sqlite3.DatabaseError("it does not say how much is in it")
     reader.execute("SELECT key FROM record ORDER BY key LIMIT 1").fetchone()
     return Heartbeat(*row[:2]), Counts(*row[2:])

@@ -1,7 +1,8 @@
 """Looks into a file of values, and at what waits to be saved in it: what is written is seen, saved or not.
 
 The rule: what waits is in the way of what is saved under the same key. Keys come in pages, so that a look that goes on
-for long holds up neither the event loop nor whoever saves. All times are in node time.
+for long holds up neither the event loop nor whoever saves. All times are in node time. SQLite keeps anything in any
+column: keys that are none, and records that we would not write, count as not there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from heapq import merge, nlargest
 from itertools import islice
 from typing import Any
 
-from kademlia.storage.disk.file import Record
+from kademlia.storage.disk.file import FAULTS, Record
 from kademlia.storage.disk.order import FARTHEST, nearest
 
 #: Keys read from the file in one go: 256 take 0.1 ms.
@@ -24,15 +25,25 @@ KEYS_PASSED_MAX = 2048
 #: The last number that SQLite gives to a record.
 LAST_NUMBER = 2**63 - 1
 
+#: What a damaged index is; going on where it seems to end would never end.
+OUT_OF_ORDER = ValueError("an index is out of order")
+
 #: Keys that are not there are looked for in the file, too. A table of marks, made bit by bit after the start, would
 #: spare it: a node with a million values answered for such keys at 0.91 times the rate of the memory storage then, and
 #: does at 0.63 to 0.74. That is more than for keys that are there, and no reason to note every key in a second place.
 READ = "SELECT stamp, ends_at, written, value FROM record WHERE key = ?"
-_ENDED = "SELECT key FROM record WHERE ends_at <= ? ORDER BY ends_at LIMIT ?"
-_TOO_OLD = "SELECT key FROM record WHERE written <= ? ORDER BY written LIMIT ?"
-_BETWEEN = "SELECT key FROM record WHERE key >= ? AND key <= ? ORDER BY key LIMIT ?"
-_AS_OLD = "SELECT written, id, key FROM record WHERE written = ? AND id > ? ORDER BY id LIMIT ?"
-_YOUNGER = "SELECT written, id, key FROM record WHERE written > ? AND written <= ? ORDER BY written, id LIMIT ?"
+_ENDED = """SELECT key FROM record WHERE ends_at <= ? AND typeof(key) = 'blob' AND length(key) = 20
+ORDER BY ends_at LIMIT ?"""
+_TOO_OLD = """SELECT key FROM record WHERE written <= ? AND typeof(key) = 'blob' AND length(key) = 20
+ORDER BY written LIMIT ?"""
+_LAST_NUMBER = "SELECT max(id) FROM record"
+_FROM_NUMBER = """SELECT key FROM record WHERE id >= ? AND typeof(key) = 'blob' AND length(key) = 20
+ORDER BY id LIMIT 1"""
+_BETWEEN = "SELECT key FROM record WHERE key >= ? AND key <= ? AND length(key) = 20 ORDER BY key LIMIT ?"
+_AS_OLD = """SELECT written, id, key FROM record WHERE written = ? AND id > ? AND typeof(key) = 'blob'
+AND length(key) = 20 ORDER BY id LIMIT ?"""
+_YOUNGER = """SELECT written, id, key FROM record WHERE written > ? AND written <= ? AND typeof(key) = 'blob'
+AND length(key) = 20 ORDER BY written, id LIMIT ?"""
 
 
 class Looks:
@@ -59,7 +70,10 @@ class Looks:
         if key in self._waiting:
             return self._waiting[key]
         rows = self._rows(READ, key)
-        return rows[0] if rows else None
+        if not rows or _is_sound(*rows[0]):
+            return rows[0] if rows else None
+        self._unread(ValueError(f"the record of {key.hex()} is of other types"))
+        return None
 
     def by_age(self, oldest: float, latest: float) -> Iterator[bytes]:
         """Yield the keys of what was written after one time and not after another, the oldest first."""
@@ -93,6 +107,16 @@ class Looks:
         keys = [*islice(saved, most), *(key for key, held in waiting.items() if held)]
         return nlargest(most, keys, key=lambda key: int.from_bytes(key, "big") ^ own_id)
 
+    def some(self, place: float, most: int) -> list[bytes]:
+        """Return some saved keys under which nothing waits, evenly in the order of their numbers."""
+        rows = self._rows(_LAST_NUMBER)
+        last = rows[0][0] if rows else None
+        if not isinstance(last, int):
+            return []
+        numbers = (1 + int((place + part) / most * last) for part in range(most))
+        keys = {key for number in numbers for (key,) in self._rows(_FROM_NUMBER, number)}
+        return sorted(keys - self._waiting.keys())
+
     def _saved_by_age(
         self, written: float, latest: float, shadow: Mapping[bytes, Any]
     ) -> Iterator[tuple[float, bytes]]:
@@ -104,11 +128,17 @@ class Looks:
             if not page:
                 return
             yield from [(at, key) for at, _, key in page if key not in shadow]
+            if page[-1][:2] <= (written, number):
+                self._unread(OUT_OF_ORDER)
+                return
             written, number, _ = page[-1]
 
     def _saved_between(self, low: bytes, high: bytes) -> Iterator[bytes]:
         while page := self._some_between(low, high, KEYS_PER_PAGE):
             yield from page
+            if page[-1] < low:
+                self._unread(OUT_OF_ORDER)
+                return
             low = page[-1] + b"\0"  # the next there can be
 
     def _some_between(self, low: bytes, high: bytes, most: int) -> list[bytes]:
@@ -123,9 +153,15 @@ class Looks:
     def _rows(self, sql: str, *arguments: object) -> list[Any]:
         try:
             return self._select(sql, arguments).fetchall()
-        except sqlite3.Error as fault:
+        except FAULTS as fault:
             self._unread(fault)
             return []
+
+
+def _is_sound(stamp: object, ends_at: object, written: object, packed: object) -> bool:
+    """Return whether a record has the types that we write."""
+    times = all(time is None or type(time) is float for time in (stamp, ends_at))
+    return times and type(written) is float and type(packed) is bytes
 
 
 def _ends_by(held: Record, ends_at: float) -> bool:

@@ -45,7 +45,7 @@ def nearest(keys: KeysBetween, target: int, records: int) -> Iterator[bytes]:
         low, bits = waiting.pop()
         if bits <= tried_from:
             found = keys(_key(low), _key(low + (1 << bits) - 1), SORTED_MAX + 1)
-            if len(found) <= SORTED_MAX:
+            if len(found) <= SORTED_MAX or not bits:  # a damaged index may show any number under one key
                 yield from sorted(found, key=lambda key: int.from_bytes(key, "big") ^ target)
                 continue
         half = 1 << (bits - 1)

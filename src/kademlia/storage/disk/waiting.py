@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kademlia.storage.disk.file import Record
+from kademlia.storage.disk.file import Record, in_a_line
 from kademlia.storage.shelf import RECORD_BYTES
 
 #: What may wait for a disk that takes nothing: beyond it the shelf is stuck, and takes nothing new. At 350 bytes a
@@ -90,7 +90,7 @@ class Waiting:
             self._retry_at = self._clock() + min(RETRY_FIRST_S * 2.0 ** min(self.failures, 16), RETRY_LAST_S)
             self.failures += 1
             self.stuck = self.size > WAITING_BYTES_MAX
-            return f"cannot be saved ({fault})" if self.failures == 1 else None
+            return f"cannot be saved ({in_a_line(fault)})" if self.failures == 1 else None
         changed = {key: self.records[key] for key in since}
         self.records.clear()
         self.records.update(changed)
