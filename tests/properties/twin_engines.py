@@ -164,6 +164,7 @@ def plainly(protocol: KademliaProtocol, datagram: bytes, address: Address, now: 
     if record.tokens:
         record.tokens -= 1
     elif not protocol.budgets.grant(record, now):
+        protocol.counts.limited += 1
         return None
     return protocol.answering.request(datagram, record, now)
 

@@ -60,6 +60,23 @@ class Informants:
         """Return whether nobody's word is needed for a node."""
         return word(node) in self._trusted
 
+    def credible(self, nodes: list[Node], count: int) -> list[Node]:
+        """Return the first of some nodes that may be asked together, at most so many: of no liar too many at once."""
+        if not self._wary:
+            return nodes[:count]
+        credit = {informant: self._credit(informant) for informant in self._answers}
+        chosen: list[Node] = []
+        for node in nodes:
+            tellers = [] if self.trusts(node) else self._who_told(word(node))
+            believed = [informant for informant in tellers if credit[informant] > 0]
+            if believed or not tellers:
+                chosen.append(node)
+                for informant in tellers:
+                    credit[informant] -= 1
+            if len(chosen) == count:
+                break
+        return chosen
+
     def asked(self, nodes: list[Node]) -> None:
         """Learn who was asked."""
         words = [word(node) for node in nodes]
@@ -91,13 +108,17 @@ class Informants:
 
     def _judge(self, informants: Iterable[bytes]) -> None:
         for informant in informants:
-            unanswered = len((self._asked - self._spoke) & self._words_of(informant))
-            if unanswered >= limits.LOOKUP_LIES_MAX * (1 + self._truths_of(informant)):
+            if self._credit(informant) <= 0:
                 self._disbelieved.add(informant)
             else:
                 self._disbelieved.discard(informant)
         if self._disbelieved or self.doubted:
             self._doubt()
+
+    def _credit(self, informant: bytes) -> int:
+        """Return in how many more it is believed who have not answered yet."""
+        unanswered = len((self._asked - self._spoke) & self._words_of(informant))
+        return limits.LOOKUP_LIES_MAX * (1 + self._truths_of(informant)) - unanswered
 
     def _truths_of(self, informant: bytes) -> int:
         """Return how many answered whom nobody had told of before: to repeat what is known gains no belief."""

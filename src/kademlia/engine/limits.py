@@ -179,7 +179,7 @@ MEMORY_BYTES_MAX = 256 * 2**20
 #: many as there is room for in memory. Of more, the latest of the source with the most belong to nobody.
 SOURCED_VALUES_MAX = 1 << 20
 
-#: Sources of values that have an account each, at about 400 bytes; there are as many addresses that we may know to be
+#: Sources of values that have an account each, at about 500 bytes; there are as many addresses that we may know to be
 #: verified. All others share one account.
 SOURCES_MAX = RECORDS_MAX
 

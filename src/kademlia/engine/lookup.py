@@ -88,7 +88,7 @@ class Lookup:
         if self._price is not None and len(fresh) > room:
             price = self._price
             fresh.sort(key=lambda entry: price(*entry))
-        chosen = [node for _, node in fresh[:room]]
+        chosen = self._shortlist.informants.credible([node for _, node in fresh], room)
         ids = [node.id for node in chosen]
         self.nearest.contacted.update(ids)
         self._waiting.update(ids)
