@@ -12,13 +12,13 @@ PEER = .peers/kademlia-2.2.3
 CPP_PEERS = .peers/cpp
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test swarm bench lint format docs clean
+.PHONY: help demo test swarm fuzz bench lint format docs clean
 # Two installs into one environment must not run side by side.
 .NOTPARALLEL:
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
-	@echo "Options: ARGS=\"...\" is passed to the demo, to pytest, to the swarm or to bench/run.py; PYTHON=python3.12 chooses the interpreter."
+	@echo "Options: ARGS=\"...\" is passed to the demo, to pytest, to the swarm, to the fuzzers or to bench/run.py; PYTHON=python3.12 chooses the interpreter."
 
 demo: $(VENV)/.installed ## a network of 30 nodes on this machine: store, find, kill a third, find again
 	@$(VENV)/bin/kademlia demo $(ARGS)
@@ -28,6 +28,9 @@ test: $(VENV)/.installed-dev $(PEER)/.installed ## run every test, real peers of
 
 swarm: $(VENV)/.installed ## simulate 200 small networks with faults drawn from seeds, under all checkers
 	$(PY) -m kademlia.sim.swarm $(or $(ARGS),--seeds 1-200)
+
+fuzz: $(VENV)/.installed-fuzz ## try hostile datagrams and files, guided by coverage, about five minutes; see fuzz/
+	@$(PY) -m fuzz $(ARGS)
 
 bench: $(VENV)/.installed-bench $(PEER)/.installed $(CPP_PEERS)/.installed ## measure, beside real peers; see bench/
 	$(PY) bench/run.py $(ARGS)
@@ -47,8 +50,8 @@ docs: $(VENV)/.installed-dev ## build the documentation into site/
 
 clean: ## remove everything these targets made, the environments too
 	rm -rf $(VENV) .peers build dist site bench/results src/kademlia.egg-info
-	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
-	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf fuzz/findings .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find src tests examples bench fuzz docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 
 # A usable environment stays as it is; anything else of that name is made anew.
@@ -81,6 +84,12 @@ $(VENV)/.installed-bench: $(VENV)/.usable pyproject.toml
 	@echo "installing kademlia and everything to test, check and measure it into $(VENV)"
 	@$(PY) $(PIP_INSTALL) --editable '.[dev,bench]'
 	@touch $(VENV)/.installed $(VENV)/.installed-dev $@
+
+# atheris has wheels for CPython on Linux x86_64 only: where none can be had fuzzing is not guided, and says so.
+$(VENV)/.installed-fuzz: pyproject.toml | $(VENV)/.installed-dev
+	@echo "installing atheris into $(VENV)"
+	@if $(PY) $(PIP_INSTALL) --only-binary atheris --editable '.[fuzz]'; then touch $(VENV)/.installed $(VENV)/.installed-dev $@; \
+	else echo "no wheel of atheris could be had: fuzzing does without a guide"; fi
 
 # The published release in an environment of its own: its import name is the same as ours.
 $(PEER)/.installed:

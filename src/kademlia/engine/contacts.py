@@ -112,6 +112,8 @@ class Contacts:
             record.requests = 0
         if node_id is not None and (record.node is None or record.node.id != node_id):
             self._moved_in(record, node_id)
+        if node_id is not None and asked is not None and asked.id != node_id and self._is_contact(asked):
+            self.forget(asked)  # a contact whose record had to give way
         if record.node is not None:
             was_contact = record.bucket is not None
             self._touch(record, record.node, now)
