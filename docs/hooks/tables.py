@@ -1,7 +1,7 @@
 """A hook of the docs build: what is made from the source, so that it cannot be out of date.
 
-`<!-- limits -->` in a page becomes the table of limits, `<!-- modules -->` that of the modules, `<!-- counts -->` that
-of the counts, `<!-- changelog -->` the changelog.
+`<!-- limits -->` in a page becomes the table of limits, `<!-- operator_limits -->` that of those an operator may set,
+`<!-- modules -->` that of the modules, `<!-- counts -->` that of the counts, `<!-- changelog -->` the changelog.
 """
 
 from __future__ import annotations
@@ -49,6 +49,18 @@ def limits() -> Iterator[str]:
             reason.clear()
 
 
+def operator_limits() -> Iterator[str]:
+    """Yield a row for each field of Limits, with its line of the docstring."""
+    yield from ("| limit | unless set | what |", "|---|---:|---|")
+    tree = ast.parse((PACKAGE / "engine/operator_limits.py").read_text())
+    limits = next(node for node in tree.body if isinstance(node, ast.ClassDef))
+    said = dict(re.findall(r"^    (\w+): (.+(?:\n        .+)*)", ast.get_docstring(limits) or "", flags=re.MULTILINE))
+    for field in limits.body:
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.value is not None:
+            name = field.target.id
+            yield f"| `{name}` | {ast.unparse(field.value)} | {' '.join(said[name].split())} |"
+
+
 def counts() -> Iterator[str]:
     """Yield a row for each field of Stats, with the `#:` comment beside it."""
     yield from ("| field | what |", "|---|---|")
@@ -76,4 +88,10 @@ def _first_sentence(document: str) -> str:
     return re.split(r"(?<=\.)\s+(?=[A-Z`\"])", paragraph, maxsplit=1)[0].replace("|", "\\|")
 
 
-MADE = {"limits": limits, "counts": counts, "modules": modules, "changelog": changelog}
+MADE = {
+    "limits": limits,
+    "operator_limits": operator_limits,
+    "counts": counts,
+    "modules": modules,
+    "changelog": changelog,
+}

@@ -16,10 +16,13 @@ from kademlia.sim.experiments import (
     dead,
     durability,
     exact,
+    fake_contacts,
+    flood,
     forgotten,
     half,
     health,
     holders,
+    hostile_stores,
     replication,
     speed,
     storm,
@@ -48,6 +51,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(half, "KS", (3,))
     monkeypatch.setattr(storm, "LOOKS_MIN", (1, 5))
     monkeypatch.setattr(storm, "SPANS_MIN", ((0, 1), (1, 5)))
+    monkeypatch.setattr(flood, "MINUTES", 1)
+    monkeypatch.setattr(flood, "MINUTES_AFTER", 1)
+    monkeypatch.setattr(flood, "FIERCER", 2.0)
+    monkeypatch.setattr(fake_contacts, "ANSWERS", 100)
+    monkeypatch.setattr(hostile_stores, "ATTACKERS", 50)
 
 
 @pytest.mark.slow

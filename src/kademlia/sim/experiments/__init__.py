@@ -9,11 +9,14 @@ from kademlia.sim.experiments import (
     dead,
     durability,
     exact,
+    fake_contacts,
+    flood,
     forgotten,
     half,
     health,
     holders,
     hops,
+    hostile_stores,
     latency,
     replication,
     speed,
@@ -41,5 +44,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         forgotten,
         half,
         storm,
+        flood,
+        fake_contacts,
+        hostile_stores,
     )
 }

@@ -147,10 +147,12 @@ def _restart(stage: Stage, dead: Resident, kind: type[KademliaProtocol], neighbo
     reborn.protocol.join(neighbours)
 
 
-def restored(memories: dict[Address, Memory]) -> type[KademliaProtocol]:
-    """Return the class of nodes that take over what they remember before they start."""
+def restored(
+    memories: dict[Address, Memory], kind: type[KademliaProtocol] = KademliaProtocol
+) -> type[KademliaProtocol]:
+    """Return the class of nodes, else of some kind, that take over what they remember before they start."""
 
-    class Restored(KademliaProtocol):
+    class Restored(kind):  # type: ignore[valid-type, misc]  # a class that is an argument
         """A node after a restart."""
 
         def __init__(self, source_node: Node, storage: IStorage, ksize: int) -> None:
