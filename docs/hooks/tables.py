@@ -45,7 +45,7 @@ def limits() -> Iterator[str]:
         elif line.startswith("#:"):
             reason.append(line.removeprefix("#:").strip())
         elif constant := re.match(r"([A-Z0-9_]+) = ", line):
-            yield f"| `{constant[1]}` | {values[constant[1]]:,} | {' '.join(reason)} |"
+            yield f"| `{constant[1]}` | {_shown(values[constant[1]])} | {' '.join(reason)} |"
             reason.clear()
 
 
@@ -81,6 +81,10 @@ def modules() -> Iterator[str]:
 def changelog() -> Iterator[str]:
     """Yield the changelog, whose links start at the root of the project."""
     yield from (ROOT / "CHANGELOG.md").read_text().replace("](docs/", "](").splitlines()
+
+
+def _shown(value: float) -> str:
+    return f"{value:.6f}" if 0 < value < 0.001 else f"{value:,}"
 
 
 def _first_sentence(document: str) -> str:
