@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from kademlia.engine import limits
 from kademlia.engine.limits import Limits
 from kademlia.engine.lookup import Lookup
 from kademlia.node import Node
+from kademlia.wire import rpcudp
 
 TARGET = Node(bytes(20))
 
@@ -45,6 +49,20 @@ def test_whoever_told_of_nobody_who_answers_is_believed_no_more() -> None:
                 lookup.slow(who)
     assert any(n.long_id >= 500 for n in asked)
     assert sum(n.long_id < 500 for n in [*made_up, *asked]) <= 2 * limits.LOOKUP_LIES_MAX + 2
+
+
+@pytest.mark.parametrize("spelled", [lambda ip: ip.encode(), lambda ip: f"::ffff:{ip}", lambda ip: f"::FFFF:{ip}"])
+def test_no_spelling_of_an_address_spares_a_liar(spelled: Callable[[str], Any]) -> None:
+    """Old nodes tell addresses as bytes, and IPv4 may be written as IPv6: it is the same lie."""
+    liar = node(1000)
+    lookup = Lookup(TARGET, [liar, node(1001)], ksize=20, alpha=3)
+    lookup.next()
+    told = [[n.id, spelled(n.ip), n.port] for n in (node(10 + number) for number in range(20))]
+    lookup.answered(liar, rpcudp.contacts(told, 64) or [], told)
+    asked = lookup.next()
+    for victim in asked:
+        lookup.slow(victim)
+    assert len(asked) + len(lookup.next()) <= limits.LOOKUP_LIES_MAX
 
 
 def test_liars_cost_a_few_requests_each_and_the_result_is_right() -> None:

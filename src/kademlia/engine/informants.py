@@ -16,6 +16,7 @@ from typing import Any
 
 from kademlia.engine import limits
 from kademlia.node import Node
+from kademlia.wire import rpcudp
 
 #: An id, an ip and a port: what is told of one node.
 Word = tuple[Any, ...]
@@ -103,7 +104,8 @@ class Informants:
     def _words_of(self, informant: bytes) -> set[Word]:
         words = self._words.get(informant)
         if words is None:
-            words = self._words[informant] = set(_words(self._answers[informant]))
+            told = rpcudp.contacts(self._answers[informant], limits.CONTACTS_PER_REPLY_MAX) or []
+            words = self._words[informant] = set(map(word, told))  # an address may be spelled in many ways
         return words
 
     def _judge(self, informants: Iterable[bytes]) -> None:
@@ -136,10 +138,3 @@ class Informants:
             (lies if informant in self._disbelieved else believed).update(self._words_of(informant))
         open_to_doubt = lies - believed - self._trusted
         self.doubted = open_to_doubt - (self._asked - self.silent)
-
-
-def _words(answer: Sequence[Any]) -> Iterable[Word]:
-    for entry in answer:
-        what = tuple(entry[:3]) if isinstance(entry, (list, tuple)) else ()
-        if [type(part) for part in what] == [bytes, str, int]:
-            yield what

@@ -53,9 +53,7 @@ class Shortlist:
         self._elsewhere: dict[bytes, list[Node]] = {}  # the same ids at other addresses
         self._id_at: dict[Address, bytes] = {}  # under which id an address was first told of
         self._more_ids_at: dict[Address, list[bytes]] = {}  # and others, which few addresses have
-        self._left_out_at: dict[
-            Address, tuple[Node, ...]
-        ] = {}  # and some that were too many; empty once they had a turn
+        self._left_out_at: dict[Address, tuple[Node, ...]] = {}  # and some of the rest; empty once they had a turn
 
     def hear(self, nodes: Iterable[Node]) -> list[Node]:
         """Take nodes into consideration that were not heard of before.
