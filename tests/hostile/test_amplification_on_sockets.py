@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from tests.hostile.bare_socket import BareSocket
 from tests.hostile.strangers import REQUEST, answer, message_id
 from tests.hostile.test_return_routability import KINDS, LARGE, LARGE_VALUE, Talkative, padded
 
@@ -35,21 +35,13 @@ class Victim(Server):
     protocol_class = Talkative
 
 
-class Source:
+class Source(BareSocket):
     """Somebody whose address a forger uses: it never answers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sent = 0
         self.got = 0
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.setblocking(False)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it is."""
-        ip, port = self._socket.getsockname()
-        return ip, port
 
     async def send(self, datagram: bytes, server: Server) -> None:
         """Send a datagram, and wait until the node has done with it."""
@@ -71,10 +63,6 @@ class Source:
     async def next(self) -> bytes:
         """Return the next datagram that comes."""
         return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._socket, 65_536), 5)
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
 
 
 async def _until_received(server: Server, count: int) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
+from tests.hostile.bare_socket import BareSocket
 from tests.hostile.datagrams import ID, KEY, MALFORMED, STRAY, UNKNOWN
 from tests.hostile.strangers import REQUEST, answer, message_id, request
 
@@ -14,32 +14,20 @@ from kademlia.network import Server
 from kademlia.wire import rpcudp, trailer
 
 
-class Visitor:
+class Visitor(BareSocket):
     """A bare socket that talks to one node.
 
     A pong that comes back proves that everything sent before it was processed: loopback keeps the order.
     """
 
     def __init__(self, server: Server) -> None:
+        super().__init__()
         assert server.address is not None
         self.target = server.address
         self.sent = 0
         self.received = 0
         self.pings: list[bytes] = []  # the node's, not answered
         self._numbers = iter(range(10**6, 10**9))
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.setblocking(False)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it is."""
-        ip, port = self._socket.getsockname()
-        return ip, port
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
 
     async def send(self, datagram: bytes) -> None:
         """Send a datagram as it is."""
