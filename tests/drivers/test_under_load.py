@@ -1,7 +1,7 @@
 """More datagrams than can be answered: contacts come first, others are shed and counted, and it is over at once.
 
-The buffers of real sockets are filled before the loop has its turn. They may hold no more than 270 datagrams, the usual
-size on some systems: what matters lies in the first 256.
+The buffers of real sockets are filled before the loop has its turn. They are of Linux's usual size here, and hold 550
+small datagrams: what matters lies in the first 256.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ from kademlia.engine.triage import OTHERS_UNDER_PRESSURE
 from kademlia.node import Address, Node
 from kademlia.protocol import KademliaProtocol
 from kademlia.storage import ForgetfulStorage
+
+#: Receive buffer of the node, in bytes: what Linux gives to whoever does not ask.
+BUFFER_BYTES = 212_992
+
+#: Datagrams that wait for it: an eighth of the buffer more than it reads ahead.
+FLOOD = 400
 
 
 class Strangers:
@@ -91,6 +97,7 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Server, Se
             await server.listen(0, "::1" if request.param == "IPv6" else "127.0.0.1")
         except OSError:
             pytest.skip("there is no IPv6 here")
+    alice.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
     if request.param == "one by one":
         alice.protocol.host.intake.datagrams = DatagramSocket(alice.transport.get_extra_info("socket"))
     await bob.bootstrap([alice.address])
@@ -129,7 +136,7 @@ async def test_it_is_over_a_moment_after_the_flood(pair: tuple[Server, Server]) 
     """A node that once was flooded must not be worse for it, nor wait for somebody's datagram to notice."""
     alice, _ = pair
     with closing(Strangers(alice.address)) as strangers:
-        strangers.ping(260)
+        strangers.ping(FLOOD)
         drain(alice)
         assert alice.protocol.pressed
         moved_on(alice, PRESSED_S)
@@ -147,7 +154,7 @@ async def test_under_pressure_less_than_a_burst_is_answered(pair: tuple[Server, 
     """Strangers get what a node can give: it chooses only where it must."""
     alice, _ = pair
     with closing(Strangers(alice.address)) as strangers:
-        strangers.ping(260)
+        strangers.ping(FLOOD)
         drain(alice)
         strangers.answers()
         strangers.ping(BURST - 1)
@@ -168,6 +175,20 @@ async def test_as_many_as_are_read_ahead_are_on_their_way_and_none_is_shed(pair:
         assert alice.stats().shed == 0
 
 
+async def test_a_large_buffer_may_hold_more_before_anything_is_shed(pair: tuple[Server, Server]) -> None:
+    """A thousand requests on their way, each waited for, overflow nothing and are answered within milliseconds."""
+    alice, _ = pair
+    sock = alice.transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * BUFFER_BYTES)
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) < 8 * BUFFER_BYTES:
+        pytest.skip("this system gives no such buffer")
+    with closing(Strangers(alice.address)) as strangers:
+        strangers.ping(AHEAD + 200)
+        drain(alice)
+        assert strangers.answers() == AHEAD + 200
+        assert alice.stats().shed == 0
+
+
 async def test_answers_to_our_own_requests_come_first(pair: tuple[Server, Server]) -> None:
     """Lookups ask nodes that are no contacts; under a flood they must find what they look for."""
     alice, _ = pair
@@ -178,7 +199,7 @@ async def test_answers_to_our_own_requests_come_first(pair: tuple[Server, Server
         strangers.ping(100)
         carol.sendto(answer(question, bytes(20)), alice.address)
         carol.sendto(answer(request("ping", number=1), bytes(20)), alice.address)  # to nothing that was asked
-        strangers.ping(160)
+        strangers.ping(300)
         replies = alice.stats().replies
         alice.transport.drain()
         assert alice.stats().replies == replies + 1
@@ -193,7 +214,7 @@ async def test_timers_are_served_while_the_flood_lasts(pair: tuple[Server, Serve
         silent.bind((alice.address[0], 0))
         asked = alice.protocol.call_ping(Node(bytes(20), *silent.getsockname()[:2]))
         for seconds in (1.0, 6.0):
-            strangers.ping(260)
+            strangers.ping(FLOOD)
             moved_on(alice, seconds)
             alice.protocol.host._on_timer()
         assert await asked == (False, None)
@@ -204,7 +225,7 @@ async def test_a_flood_leaves_no_timer_behind(pair: tuple[Server, Server]) -> No
     """Also of a node that stops in the middle of it."""
     alice, _ = pair
     with closing(Strangers(alice.address)) as strangers:
-        strangers.ping(260)
+        strangers.ping(FLOOD)
         alice.transport.drain()
         protocol, loop = alice.protocol, cast("Any", asyncio.get_running_loop())
         owners = [protocol.host, protocol.host.intake]
@@ -295,6 +316,15 @@ def test_under_twisted_a_program_that_takes_datagrams_itself_gets_each() -> None
 
 
 # -- the choice, without a socket --------------------------------------------------------------------------------------
+
+
+def test_of_the_others_whoever_proved_its_address_comes_first() -> None:
+    """A flood of strangers does not take the places of those who were there before."""
+    protocol = KademliaProtocol(Node(bytes(20)), ForgetfulStorage(), 20)
+    proved = ("10.9.0.1", 8468)
+    protocol.contacts.answered(protocol.records.of(proved), None, None, 0.0)
+    datagrams = [(b"old", proved), *((b"x", (f"10.8.0.{number}", 8468)) for number in range(100))]
+    assert protocol.triage.chosen(datagrams)[0] == (b"old", proved)
 
 
 def test_of_the_others_the_newest_are_taken_and_what_is_shed_leaves_no_trace() -> None:

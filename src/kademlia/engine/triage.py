@@ -1,14 +1,15 @@
 """Who comes first while datagrams come faster than they can be answered.
 
 First come contacts, who may ask as much as their budgets allow, and the answers to requests of ours. Of the others
-only a few of each reading are taken, the newest: their callers are still waiting. The rest is dropped unread. What is
-dropped leaves nothing behind, no record of its address either, so a flood from ever new addresses makes nothing grow.
+only a few of each reading are taken: those whose address was ever proved before the unknown, the newest before older
+ones, since their callers are still waiting. The rest is dropped unread. What is dropped leaves nothing behind, no
+record of its address either, so a flood from ever new addresses makes nothing grow.
 """
 
 from __future__ import annotations
 
 from kademlia.engine.calls import Calls
-from kademlia.engine.records import Records
+from kademlia.engine.records import NEVER, Records
 from kademlia.engine.stats import Counts
 from kademlia.node import ID_BYTES, Address
 from kademlia.wire import rpcudp
@@ -38,7 +39,7 @@ class Triage:
 
     def chosen(self, datagrams: list[tuple[bytes, Address]]) -> list[tuple[bytes, Address]]:  # hot
         """Return which of some datagrams, the oldest first, are to be taken, and in which order; the rest is shed."""
-        known, first, others = self._known, [], []
+        known, first, proved, unknown = self._known, [], [], []
         for datagram in datagrams:
             data, address = datagram
             record = known(address)
@@ -46,8 +47,11 @@ class Triage:
                 data[:1] == _RESPONSE and self._answers_us(data, address)
             ):
                 first.append(datagram)
+            elif record is not None and record.proved_at > NEVER:
+                proved.append(datagram)
             else:
-                others.append(datagram)
+                unknown.append(datagram)
+        others = unknown + proved
         self._shed(others[:-OTHERS_UNDER_PRESSURE])
         return first + others[: -OTHERS_UNDER_PRESSURE - 1 : -1]
 
