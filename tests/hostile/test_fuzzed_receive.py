@@ -228,6 +228,18 @@ def test_a_flood_from_ever_new_addresses_is_remembered_only_so_far(name: str, mo
     assert node.protocol.stats().queued <= limits.REQUESTS_IN_FLIGHT_MAX
 
 
+def test_a_flood_has_nobody_forgotten_who_proved_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stores values without being a contact would have to prove its address again and again."""
+    monkeypatch.setattr(limits, "RECORDS_MAX", 200)
+    protocol = World(5).add().protocol
+    proved = [(f"203.0.113.{number}", 8468) for number in range(50)]
+    for address in proved:
+        protocol.contacts.answered(protocol.records.of(address), None, None, 0.0)
+    for number in range(5000):
+        protocol.receive(request("ping", ID, number=number), (f"198.51.{number >> 8}.{number & 255}", 8468), 1.0)
+    assert all(protocol.records.of(address).verified(1.0) for address in proved)
+
+
 def test_an_own_request_does_not_wait_behind_the_pings_of_a_flood() -> None:
     """Somebody who sends a node 3,000 forged requests must not be able to stop its lookups."""
     world = World(6)

@@ -44,7 +44,8 @@ SLEEP_GAP_S = 30.0
 
 # -- addresses -----------------------------------------------------------------------------------------------------
 
-#: Addresses remembered at once; about 300 bytes each. Oldest non-contacts are forgotten first.
+#: Addresses remembered at once; about 300 bytes each. The oldest that were never proved are forgotten first, then the
+#: oldest of others that are no contacts.
 RECORDS_MAX = 65536
 
 #: An address is verified for this long after it answered a request of ours.

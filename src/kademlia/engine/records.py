@@ -165,11 +165,21 @@ class Records:
         return record
 
     def _make_room(self) -> None:
-        """Forget an eighth of all records, so that the walk over those that must stay is paid for once in a while."""
+        """Forget an eighth of all records, so that the walk over those that must stay is paid for once in a while.
+
+        First go those whose address was never proved: a flood of forged ones has nobody else forgotten.
+        """
         goal = limits.RECORDS_MAX // 8
-        disposable = (record for record in self._by_address.values() if record.disposable())
-        for record in list(islice(disposable, goal)):
-            del self._by_address[record.address]
+        for proved in (False, True):
+            disposable = (
+                record
+                for record in self._by_address.values()
+                if record.disposable() and (record.proved_at > NEVER) is proved
+            )
+            spare = list(islice(disposable, goal))
+            goal -= len(spare)
+            for record in spare:
+                del self._by_address[record.address]
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self._by_address.values())
