@@ -22,7 +22,7 @@ STATE = "node.json"
 VALUES = "values.db"
 
 #: Values on disk, in bytes, unless told otherwise: two million of 250 bytes, in a file of 0.9 GB. It is a part of any
-#: disk that a node is put on; when it is full, what is farthest from the node's id gives way.
+#: disk that a node is put on; when it is full, those of whoever stored the most give way.
 DISK_BYTES_MAX = 2**30
 
 Commit = Literal["interval", "always"]

@@ -74,7 +74,7 @@ MaxBytes = Annotated[
         metavar="SIZE",
         parser=quantities.size,
         help="Room for values, like 512M or 20G, with about 250 bytes for each besides its own. When it is full, the "
-        "dead and then the farthest from the id give way.",
+        "dead give way, and then those of whoever stored the most.",
         show_default="1G with --data, else 256M",
     ),
 ]
