@@ -91,7 +91,9 @@ class SpiderCrawl(BothSpellings):
         self.body = rpcudp.call(self.method, protocol.source_node.id, node.id)  # of every request
         self._started = False
         price = protocol.proximity.price if protocol.latency_aware else None
-        self._lookup = Lookup(node, peers, ksize, alpha, protocol.source_node.id, price, protocol.limits)
+        self._lookup = Lookup(
+            node, peers, ksize, alpha, protocol.source_node.id, price, protocol.limits, protocol.told_by
+        )
         self._ends_at = 0.0
         self._advancing = False
         self._reach = ksize  # how many of our own contacts it started from, or could have

@@ -45,8 +45,8 @@ def test_an_answer_from_where_an_id_was_late_does_not_have_it_asked_a_third_time
     lookup = Lookup(Node(b"k" * 20), [here, teller], 4, 3)
     assert set(lookup.next()) == {here, teller}
     lookup.slow(here)
-    lookup.answered(teller, [there])
-    assert lookup.next() == [there]
+    lookup.answered(teller, [there], [[there.id, there.ip, there.port]])
+    assert [node.address for node in lookup.next()] == [there.address]
     lookup.answered(here, [])
     assert lookup.next() == []
     lookup.answered(there, [])

@@ -6,12 +6,13 @@ endless lookup). So once somebody does not answer, nobody is believed in more th
 not answered yet, and a few more for each who has; beyond that, those that nobody else told of are doubted. In a network
 with half of all nodes dead everybody tells of the dead, but of the living as well.
 
-What is told is an id at an address: a right id at a wrong address is a lie, too.
+What is told is an id at an address: a right id at a wrong address is a lie, too. Until somebody does not answer, which
+in most lookups never happens, all is only kept as it comes: no answer is looked at twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kademlia.engine import limits
@@ -21,49 +22,103 @@ from kademlia.wire import rpcudp
 #: An id, an ip and a port: what is told of one node.
 Word = tuple[Any, ...]
 
+#: Returns the nodes of an answer that may be asked; it is given who answered, and the answer.
+Reader = Callable[[Node, Sequence[Any]], list[Node]]
+
 
 def word(node: Node) -> Word:
     """Return what is told of a node."""
     return (node.id, *node.address)
 
 
+def all_of(_teller: Node, answer: Sequence[Any]) -> list[Node]:
+    """Return all the nodes of an answer."""
+    return rpcudp.contacts(answer, limits.CONTACTS_PER_REPLY_MAX) or []
+
+
 class Informants:
     """What the nodes that one lookup asked told it.
 
+    Args:
+        read: Reads an answer.
+
     Attributes:
+        wary: Whether anybody was silent: from then on words are weighed.
         doubted: What nobody told who is believed.
         silent: What turned out to be wrong, so far: nobody answers there, or not in time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: Reader) -> None:
+        self.wary = False
         self.doubted: set[Word] = set()
         self.silent: set[Word] = set()
-        self._asked: set[Word] = set()
-        self._spoke: set[Word] = set()
-        self._wary = False  # whether anybody was silent
-        self._answers: dict[bytes, Sequence[Any]] = {}  # what each told, as it came
-        self._words: dict[bytes, set[Word]] = {}  # the same, once it has to be looked at
+        self._read = read
+        self._answers: dict[bytes, tuple[Node, Sequence[Any]]] = {}  # who told, and what, as it came
+        self._nodes: dict[bytes, dict[Word, Node]] = {}  # the same, read
+        self._at: dict[bytes, dict[Word, Node]] = {}  # where each id was said to live
+        self._asked: list[Node] = []
+        self._spoke: list[Node] = []
+        self._trusted: list[Node] = []  # those for whom nobody's word is needed
+        self._asked_words: set[Word] = set()
+        self._spoke_words: set[Word] = set()
+        self._trusted_words: set[Word] = set()
         self._disbelieved: set[bytes] = set()
-        self._trusted: set[Word] = set()  # that for which nobody's word is needed
 
-    def told(self, informant: bytes, answer: Sequence[Any]) -> None:
+    # -- news ------------------------------------------------------------------------------------------------------
+
+    def told(self, teller: Node, answer: Sequence[Any]) -> None:
         """Learn what a node told: the contacts of an answer, as they came."""
-        self._answers[informant] = answer
-        if self._wary:
-            self._judge([informant])
+        self._answers[teller.id] = (teller, answer)
+        if self.wary:
+            self._judge([teller.id])
 
-    def trust(self, words: Iterable[Word]) -> None:
+    def trust(self, nodes: list[Node]) -> None:
         """Doubt these no more, whoever told them."""
-        self._trusted.update(words)
-        self.doubted -= self._trusted
+        self._trusted += nodes
+        if self.wary:
+            self._trusted_words.update(map(word, nodes))
+            self.doubted -= self._trusted_words
+
+    def asked(self, nodes: list[Node]) -> None:
+        """Learn who was asked."""
+        self._asked += nodes
+        if self.wary:
+            self._asked_words.update(map(word, nodes))
+            self._judge({informant for node in nodes for informant in self._who_told(word(node))})
+
+    def spoke(self, node: Node) -> None:
+        """Learn that a node answered: who told of it may be believed again."""
+        self._spoke.append(node)
+        if self.wary:
+            self._spoke_words.add(word(node))
+            self.silent.discard(word(node))
+            if self._disbelieved:
+                self._judge(self._who_told(word(node)))
+
+    def fell_silent(self, node: Node) -> None:
+        """Learn that a node did not answer, or not in time."""
+        self.silent.add(word(node))
+        if self.wary:
+            self._judge(self._who_told(word(node)))
+            return
+        self.wary = True
+        for nodes, words in (
+            (self._asked, self._asked_words),
+            (self._spoke, self._spoke_words),
+            (self._trusted, self._trusted_words),
+        ):
+            words.update(map(word, nodes))
+        self._judge(list(self._answers))
+
+    # -- whom to ask, and where ------------------------------------------------------------------------------------
 
     def trusts(self, node: Node) -> bool:
         """Return whether nobody's word is needed for a node."""
-        return word(node) in self._trusted
+        return word(node) in self._trusted_words if self.wary else node in self._trusted
 
     def credible(self, nodes: list[Node], count: int) -> list[Node]:
         """Return the first of some nodes that may be asked together, at most so many: of no liar too many at once."""
-        if not self._wary:
+        if not self.wary:
             return nodes[:count]
         credit = {informant: self._credit(informant) for informant in self._answers}
         chosen: list[Node] = []
@@ -78,34 +133,27 @@ class Informants:
                 break
         return chosen
 
-    def asked(self, nodes: list[Node]) -> None:
-        """Learn who was asked."""
-        words = [word(node) for node in nodes]
-        self._asked.update(words)
-        if self._wary:
-            self._judge({informant for what in words for informant in self._who_told(what)})
+    def elsewhere(self, node: Node) -> Node | None:
+        """Return a node's id at another address, where it was not silent yet; a believed one if there is any."""
+        others = [other for what, other in self._at.get(node.id, {}).items() if what not in self.silent]
+        others = [other for other in others if other.address != node.address]
+        return next((other for other in others if word(other) not in self.doubted), others[0] if others else None)
 
-    def fell_silent(self, node: Node) -> None:
-        """Learn that a node did not answer, or not in time."""
-        self.silent.add(word(node))
-        self._judge(self._who_told(word(node)) if self._wary else list(self._answers))
-        self._wary = True
+    def told_by(self, informant: bytes) -> list[Node]:
+        """Return whom a node told of."""
+        return list(self._words_of(informant).values())
 
-    def spoke(self, node: Node) -> None:
-        """Learn that a node answered: who told of it may be believed again."""
-        self._spoke.add(word(node))
-        self.silent.discard(word(node))
-        if self._disbelieved:
-            self._judge(self._who_told(word(node)))
+    # -- parts -----------------------------------------------------------------------------------------------------
 
     def _who_told(self, what: Word) -> list[bytes]:
         return [informant for informant in self._answers if what in self._words_of(informant)]
 
-    def _words_of(self, informant: bytes) -> set[Word]:
-        words = self._words.get(informant)
+    def _words_of(self, informant: bytes) -> dict[Word, Node]:
+        words = self._nodes.get(informant)
         if words is None:
-            told = rpcudp.contacts(self._answers[informant], limits.CONTACTS_PER_REPLY_MAX) or []
-            words = self._words[informant] = set(map(word, told))  # an address may be spelled in many ways
+            words = self._nodes[informant] = {word(node): node for node in self._read(*self._answers[informant])}
+            for what, node in words.items():
+                self._at.setdefault(node.id, {})[what] = node
         return words
 
     def _judge(self, informants: Iterable[bytes]) -> None:
@@ -119,16 +167,16 @@ class Informants:
 
     def _credit(self, informant: bytes) -> int:
         """Return in how many more it is believed who have not answered yet."""
-        unanswered = len((self._asked - self._spoke) & self._words_of(informant))
+        unanswered = len((self._asked_words - self._spoke_words) & self._words_of(informant).keys())
         return limits.LOOKUP_LIES_MAX * (1 + self._truths_of(informant)) - unanswered
 
     def _truths_of(self, informant: bytes) -> int:
         """Return how many answered whom nobody had told of before: to repeat what is known gains no belief."""
-        truths = (self._spoke & self._words_of(informant)) - self._trusted
+        truths = (self._spoke_words & self._words_of(informant).keys()) - self._trusted_words
         for other in self._answers:
             if other == informant:
                 break
-            truths -= self._words_of(other)
+            truths -= self._words_of(other).keys()
         return len(truths)
 
     def _doubt(self) -> None:
@@ -136,5 +184,5 @@ class Informants:
         lies: set[Word] = set()
         for informant in self._answers:
             (lies if informant in self._disbelieved else believed).update(self._words_of(informant))
-        open_to_doubt = lies - believed - self._trusted
-        self.doubted = open_to_doubt - (self._asked - self.silent)
+        open_to_doubt = lies - believed - self._trusted_words
+        self.doubted = open_to_doubt - (self._asked_words - self.silent)

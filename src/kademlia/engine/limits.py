@@ -238,9 +238,6 @@ LEAVE_STORES_IN_FLIGHT_MAX = REQUESTS_IN_FLIGHT_MAX // 2
 #: Ids under which one lookup asks the same address: whoever is told of under a second one may have been lied about.
 LOOKUP_IDS_PER_ADDRESS = 2
 
-#: Addresses that one lookup remembers of an id: all but one may be lies, of as many liars.
-LOOKUP_ADDRESSES_PER_ID = 64
-
 #: Nodes that do not answer, after which it is believed of who told of them that it lies: so many, and as many more for
 #: each that it told of and that answered. Of an honest node's contacts half may be dead.
 LOOKUP_LIES_MAX = 3

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kademlia.engine import limits
-from kademlia.engine.informants import word
+from kademlia.engine.informants import Reader, all_of
 from kademlia.engine.shortlist import Entry, Shortlist
 from kademlia.node import Address, Node, NodeHeap
 from kademlia.tree import ID_MAX
@@ -34,6 +34,7 @@ class Lookup:
         price: What it costs to go on by a node, of its distance and itself; the cheapest is asked first (R16). Without
             it the nearest is.
         bounds: How many requests it may make, and how many nodes of one network count.
+        read: Reads what a node told: whoever of these may be asked.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Lookup:
         own_id: bytes = b"",
         price: Callable[[int, Node], float] | None = None,
         bounds: limits.Limits = UNBOUNDED,
+        read: Reader = all_of,
     ) -> None:
         self.target = target
         self.ksize = ksize
@@ -62,7 +64,7 @@ class Lookup:
         self._answered: set[bytes] = set()
         self._fruitless = 0  # answers in a row that brought nobody closer than the closest known
         self._closest: int | None = None  # that distance
-        self._shortlist = Shortlist(target, ksize, own_id, bounds.nodes_per_lookup, self._answered)
+        self._shortlist = Shortlist(target, ksize, own_id, bounds.nodes_per_lookup, self._answered, read)
         self.trusts(peers)
         self._fruitless = 0
 
@@ -134,20 +136,21 @@ class Lookup:
             shortlist.nearest.push(node)
         self._answered.add(node.id)
         shortlist.informants.spoke(node)
-        if told:
-            shortlist.informants.told(node.id, told)
+        shortlist.informants.told(node, told)
         self.heard(contacts)
+        if shortlist.informants.wary:
+            for other in shortlist.mistaken(node.id):
+                self._try_at(other)
 
     def trusts(self, nodes: Iterable[Node]) -> None:
         """Take nodes into consideration that we know ourselves."""
         nodes = list(nodes)
-        self._shortlist.informants.trust([word(node) for node in nodes])
+        self._shortlist.informants.trust(nodes)
         self.heard(nodes)
 
     def heard(self, contacts: Iterable[Node]) -> None:
         """Take nodes into consideration that were not heard of before, and note whether that was progress (R14)."""
-        for node in self._shortlist.hear(contacts):
-            self._try_at(node)
+        self._shortlist.hear(contacts)
         heap = self._shortlist.nearest.heap
         closest = heap[0][0] if heap else None
         if closest is not None and (self._closest is None or closest < self._closest):
@@ -189,7 +192,7 @@ class Lookup:
         """Take a node out of consideration; return whether its id is tried at another address instead."""
         shortlist = self._shortlist
         shortlist.informants.fell_silent(node)
-        other = shortlist.elsewhere(node)
+        other = shortlist.informants.elsewhere(node)
         if other is None:
             shortlist.nearest.remove([node.id])
             return False
@@ -197,7 +200,7 @@ class Lookup:
         return True
 
     def _try_at(self, node: Node) -> None:
-        """Try an id at another address: at the first one it was silent."""
+        """Try an id at another address than the one where it was silent."""
         self._late.pop(node.id, None)
         self._expected.discard(node.id)
         self._failed.discard(node.id)

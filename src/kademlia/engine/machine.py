@@ -8,7 +8,7 @@ simulation is true of the shipped code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from kademlia.address import place, scope
@@ -260,6 +260,10 @@ class Machine(Hosted):
             for node in nodes
             if scope(node.address[0]) >= least and reached[":" in node.address[0]] and not resting(node, now)
         ]
+
+    def told_by(self, teller: Node, answer: Sequence[Any]) -> list[Node]:
+        """Return the contacts of an answer that a lookup may ask."""
+        return self.askable(rpcudp.contacts(answer, limits.CONTACTS_PER_REPLY_MAX) or [], teller)
 
     def _welcome(self, node: Node) -> None:
         if self._welcomes_itself:

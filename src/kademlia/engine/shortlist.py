@@ -15,7 +15,7 @@ from operator import itemgetter
 from kademlia.address import prefix
 from kademlia.engine import limits
 from kademlia.engine.diversity import spread
-from kademlia.engine.informants import Informants, word
+from kademlia.engine.informants import Informants, Reader, word
 from kademlia.node import Address, Node, NodeHeap
 
 #: A node in consideration, behind its distance.
@@ -34,6 +34,7 @@ class Shortlist:
         own_id: Our own id: others tell us of ourselves.
         of_network: How many nodes of one network may count; None for any number.
         answered: The ids of those that answered; the lookup keeps it up to date.
+        read: Reads what a node told.
 
     Attributes:
         nearest: All of them, nearest first.
@@ -41,33 +42,26 @@ class Shortlist:
         informants: Who told of whom.
     """
 
-    def __init__(self, target: Node, ksize: int, own_id: bytes, of_network: int | None, answered: set[bytes]) -> None:
+    def __init__(
+        self, target: Node, ksize: int, own_id: bytes, of_network: int | None, answered: set[bytes], read: Reader
+    ) -> None:
         self.nearest = NodeHeap(target, ksize)
         self.heard_of = {own_id: HERE}
-        self.informants = Informants()
+        self.informants = Informants(read)
         self._ksize = ksize
         self._answered = answered
         self._of_network = of_network
         self._heard_of_network: dict[str, int] = {}
         self._crowded = False  # whether more were heard of any network than may count
-        self._elsewhere: dict[bytes, list[Node]] = {}  # the same ids at other addresses
         self._id_at: dict[Address, bytes] = {}  # under which id an address was first told of
         self._more_ids_at: dict[Address, list[bytes]] = {}  # and others, which few addresses have
         self._left_out_at: dict[Address, tuple[Node, ...]] = {}  # and some of the rest; empty once they had a turn
 
-    def hear(self, nodes: Iterable[Node]) -> list[Node]:
-        """Take nodes into consideration that were not heard of before.
-
-        Returns:
-            Those heard of at another address, where they were silent: here they may answer (`move`).
-        """
-        nodes, heard_of = list(nodes), self.heard_of
-        fresh = self._alone([node for node in nodes if node.id not in heard_of])
+    def hear(self, nodes: Iterable[Node]) -> None:
+        """Take nodes into consideration that were not heard of before."""
+        fresh = self._alone([node for node in nodes if node.id not in self.heard_of])
         if fresh:
             self._consider(fresh)
-        if len(fresh) == len(nodes):
-            return []
-        return [node for node in nodes if heard_of.get(node.id, node.address) != node.address and self._note(node)]
 
     def _consider(self, nodes: list[Node]) -> None:
         self.nearest.push(nodes)
@@ -82,33 +76,12 @@ class Shortlist:
         """Forget so many: first those that are doubted, then others that we do not know ourselves, farthest first."""
         informants = self.informants
         nodes = [node for _, node in reversed(self.nearest.heap) if not informants.trusts(node)]
-        nodes.sort(key=lambda node: word(node) not in informants.doubted)
+        if informants.doubted:
+            nodes.sort(key=lambda node: word(node) not in informants.doubted)
         ids = [node.id for node in nodes[:count]]
         self.nearest.remove(ids)
         for node_id in ids:
             self.heard_of.pop(node_id, None)
-            self._elsewhere.pop(node_id, None)
-
-    def _note(self, node: Node) -> bool:
-        """Note another address of an id; return whether to try it now, as the first one was silent."""
-        silent = self.informants.silent
-        others = self._elsewhere.setdefault(node.id, [])
-        if len(others) >= limits.LOOKUP_ADDRESSES_PER_ID or word(node) in silent:
-            return False
-        if (node.id, *self.heard_of[node.id]) in silent:
-            return True
-        if all(other.address != node.address for other in others):
-            others.append(node)
-        return False
-
-    def elsewhere(self, node: Node) -> Node | None:
-        """Return the same id at an address where it was not tried yet, if there is one, and forget that."""
-        others, doubted = self._elsewhere.get(node.id), self.informants.doubted
-        if not others:
-            return None
-        best = next((other for other in others if word(other) not in doubted), others[0])
-        others.remove(best)
-        return best
 
     def is_another(self, node: Node) -> None:
         """Learn that somebody else lives at a node's address: it may be whom we left out, once."""
@@ -118,15 +91,23 @@ class Shortlist:
 
     def prefer_the_believed(self) -> None:
         """Try ids elsewhere whose address is doubted, where somebody who is believed told another one."""
-        doubted = self.informants.doubted
+        informants = self.informants
         for _, node in list(self.nearest.heap):
-            if word(node) in doubted and node.id not in self.nearest.contacted:
-                others = self._elsewhere.get(node.id, [])
-                better = next((other for other in others if word(other) not in doubted), None)
-                if better is not None:
-                    others.remove(better)
-                    others.append(node)
-                    self.move(better)
+            if word(node) in informants.doubted and node.id not in self.nearest.contacted:
+                other = informants.elsewhere(node)
+                if other is not None and word(other) not in informants.doubted:
+                    self.move(other)
+
+    def mistaken(self, informant: bytes) -> list[Node]:
+        """Return whom a node told of at another address than the one where they were silent."""
+        informants, heard_of = self.informants, self.heard_of
+        return [
+            node
+            for node in informants.told_by(informant)
+            if (address := heard_of.get(node.id)) is not None
+            and (node.id, *address) in informants.silent
+            and word(node) not in informants.silent
+        ]
 
     def move(self, node: Node) -> None:
         """Try an id at this address from now on."""
@@ -156,9 +137,9 @@ class Shortlist:
     def believe_some(self, count: int) -> int:
         """Let the nearest of the doubted count, at most so many; return how many there were."""
         doubted = self.informants.doubted
-        words = [word(node) for _, node in self.nearest.heap if word(node) in doubted][:count]
-        self.informants.trust(words)
-        return len(words)
+        nodes = [node for _, node in self.nearest.heap if word(node) in doubted][:count]
+        self.informants.trust(nodes)
+        return len(nodes)
 
     def _spread(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return the first k, as many of one network as may count."""

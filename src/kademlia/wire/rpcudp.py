@@ -8,13 +8,13 @@ trailer (`wire.trailer`), which those releases never look at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable
 from typing import Any, TypeGuard
 
 import msgspec
 
 from kademlia.address import IP_CHARACTERS_MAX, place
-from kademlia.node import ID_BYTES, Address, Node, remembered
+from kademlia.node import ID_BYTES, Node, remembered
 
 REQUEST = 0
 RESPONSE = 1
@@ -42,9 +42,6 @@ CONTACT_BYTES_MIN = 1 + 22 + 8 + 1
 
 #: Most bytes of a contact with an IPv4 address.
 CONTACT_V4_BYTES_MAX = 1 + 22 + 16 + 3
-
-#: Heard of is nobody.
-NOBODY: Mapping[bytes, Address] = {}
 
 #: Integers that msgpack can carry.
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
@@ -178,24 +175,20 @@ def array_head(length: int) -> bytes:
     return bytes((0x90 | length,)) if length < 16 else b"\xdc" + length.to_bytes(2, "big")
 
 
-def contacts(result: object, most: int, heard_of: Mapping[bytes, Address] = NOBODY) -> list[Node] | None:
+def contacts(result: object, most: int, heard_of: Container[bytes] = ()) -> list[Node] | None:
     """Return the nodes of a find_node answer, at most so many, or None if it has not the shape of one.
 
     Entries that are not a 20-byte id, an address and a port are passed over: they cost their sender that entry. So
-    are nodes that were heard of: most of an answer's contacts late in a lookup, and no object is made of them.
+    are ids that were heard of: most of an answer's contacts late in a lookup, and no object is made of them.
     """
     if not isinstance(result, (list, tuple)):
         return None
     entries = result[:most]
     try:  # noqa: SIM105  # `suppress` takes as long as all the rest
-        entries = [
-            entry
-            for entry in entries
-            if (address := heard_of.get(entry[0])) is None or address[1] != entry[2] or address[0] != entry[1]
-        ]
+        entries = [entry for entry in entries if entry[0] not in heard_of]
     except (TypeError, LookupError):  # some are no triples: they are looked at one by one
         pass
-    return [node for node in map(_contact, entries) if node is not None and heard_of.get(node.id) != node.address]
+    return [node for node in map(_contact, entries) if node is not None and node.id not in heard_of]
 
 
 def _contact(entry: object) -> Node | None:
