@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.hostile.strangers import request
 from tests.storage.sqlite_world import Clocks, key
 
+from kademlia.engine import limits
 from kademlia.engine.lookup import Lookup
 from kademlia.node import Node
 from kademlia.sim import World
@@ -65,6 +67,16 @@ def test_a_contact_whose_record_gave_way_is_no_contact_once_its_address_is_someb
     protocol.router.add_contact(ghost)
     protocol.contacts.answered(protocol.records.of(ghost.address), b"\x80" * 20, ghost, 0.0)
     assert [node.id for node in protocol.router.contacts()] == [b"\x80" * 20]
+
+
+def test_a_strangers_ping_does_not_wait_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was paid for when it was to be sent, and left hours later, when what had come from there counted no more."""
+    monkeypatch.setattr(limits, "REQUESTS_IN_FLIGHT_MAX", 1)
+    protocol = World(1).add().protocol
+    protocol.call_ping(Node(b"n" * 20, "10.9.0.1", 8468))
+    protocol.receive(request("store", b"i" * 20, b"k" * 20, "v" * 50), ("198.51.100.1", 8468), 0.0)
+    assert protocol.stats().in_flight == 1
+    assert protocol.stats().queued == 0
 
 
 def damaged(path: Path, clocks: Clocks, *statements: str) -> None:

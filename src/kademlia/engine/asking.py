@@ -82,7 +82,7 @@ class Asking:
             return
         if not resend:
             price = rpcudp.PING_BYTES + trailer.EPHEMERAL_BYTES * protocol.ephemeral
-            if record.credit < price or len(self._strangers) >= limits.STRANGERS_PINGED_MAX:
+            if record.credit < price or self._has_no_place_for_strangers:
                 return
             record.credit -= price
             self._strangers.add(record.address)
@@ -98,8 +98,7 @@ class Asking:
         It takes a place as the pings of `who` do, and costs no datagram and no credit of its own.
         """
         protocol = self._protocol
-        busy = record.pinged or len(self._strangers) >= limits.STRANGERS_PINGED_MAX
-        if busy or self._by_program["call_ping"] or self._calls.in_flight >= limits.REQUESTS_IN_FLIGHT_MAX:
+        if record.pinged or self._by_program["call_ping"] or self._has_no_place_for_strangers:
             return None
         self._strangers.add(record.address)
         message_id = protocol.chance.bytes(ID_BYTES)
@@ -107,6 +106,12 @@ class Asking:
         asker = Who(record, self._strangers)
         self._calls.carried(Call(message_id, "ping", b"", node, record, asker, False), protocol.now)
         return message_id
+
+    @property
+    def _has_no_place_for_strangers(self) -> bool:
+        """Whether no stranger can be asked now: what it paid for a ping is not to wait until it has proved itself."""
+        full = self._calls.in_flight >= limits.REQUESTS_IN_FLIGHT_MAX
+        return full or len(self._strangers) >= limits.STRANGERS_PINGED_MAX
 
     def request(
         self, method: str, body: bytes, node: Node, asker: Asker, *, resend: bool = True, told: bytes | None = None
