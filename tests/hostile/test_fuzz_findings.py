@@ -149,6 +149,13 @@ def test_a_record_in_a_file_that_is_none_counts_as_not_there(change: str, path: 
         assert storage.faults
 
 
+def test_the_last_number_there_is_can_be_looked_at(path: Path, clocks: Clocks) -> None:
+    """One more is no number that SQLite takes, and a full node raised when it looked for what gives way."""
+    damaged(path, clocks, f"UPDATE record SET id = {2**63 - 1} WHERE id = 2")
+    with clocks.open(path) as storage:
+        assert storage.some(1.0, 8) == [key(2)]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -113,7 +113,7 @@ class Looks:
         last = rows[0][0] if rows else None
         if not isinstance(last, int):
             return []
-        numbers = (1 + int((place + part) / most * last) for part in range(most))
+        numbers = (min(1 + int((place + part) / most * last), last) for part in range(most))
         keys = {key for number in numbers for (key,) in self._rows(_FROM_NUMBER, number)}
         return sorted(keys - self._waiting.keys())
 
