@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from kademlia.arguments import MEMORY_BYTES_MAX
 from kademlia.cli.faults import WrongUse
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class Room:
 
     max_bytes: int | None = None
     max_records: int | None = None
+
+    def bytes(self, *, on_disk: bool) -> int:
+        """Return how many bytes of values are kept at most, on disk or in memory."""
+        return self.max_bytes or (DISK_BYTES_MAX if on_disk else MEMORY_BYTES_MAX)
 
 
 class Folder:
@@ -83,7 +88,7 @@ def _make(path: Path) -> None:
 def _opened(path: Path, room: Room, commit: Commit) -> SQLiteStorage:
     from kademlia.storage import SQLiteStorage  # with sqlite3, which a node in memory does without
 
-    max_bytes = DISK_BYTES_MAX if room.max_bytes is None else room.max_bytes
+    max_bytes = room.bytes(on_disk=True)
     try:
         return SQLiteStorage(path, commit=commit, max_bytes=max_bytes, max_records=room.max_records)
     except BlockingIOError:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kademlia.arguments import MEMORY_BYTES_MAX
 from kademlia.cli import addresses, screen
 from kademlia.cli.faults import WrongUse
 from kademlia.cli.folder import Commit, Folder, Room
@@ -93,7 +92,7 @@ class Life:
             self._state = self._folder.state
             return self._folder.storage
         return ForgetfulStorage(
-            max_bytes=plan.room.max_bytes or MEMORY_BYTES_MAX,
+            max_bytes=plan.room.bytes(on_disk=False),
             max_records=plan.room.max_records,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,70 +13,66 @@ from kademlia.cli.folder import Room
 from kademlia.network import Limits
 from kademlia.storage.shelf import RECORD_BYTES
 
-PANEL = "Limits, for a node among strangers"
+#: What is in force where nothing is said.
+USUAL = Limits()
+
+SHARE = "an equal share when there is no more room"
+
+
+def _limit(name: str, text: str, **how: Any) -> Any:
+    return typer.Option(name, help=text, rich_help_panel="Limits, for a node among strangers", **how)
+
 
 OneNetwork = Annotated[
     bool,
-    typer.Option(
+    _limit(
         "--one-network",
-        help="All nodes live in one network of public addresses, a /24 or /48: do not limit how many of one network "
+        "All nodes live in one network of public addresses, a /24 or /48: do not limit how many of one network "
         "are contacts and holders. (Private networks need no such option.)",
-        rich_help_panel=PANEL,
     ),
 ]
 ContactsPerNetwork = Annotated[
     int | None,
-    typer.Option(
+    _limit(
         "--contacts-per-network",
+        "Contacts in one /24, or one /48 of IPv6.",
         min=1,
         metavar="N",
-        help="Contacts in one /24, or one /48 of IPv6.",
-        show_default="10",
-        rich_help_panel=PANEL,
+        show_default=f"{USUAL.contacts_per_table}",
     ),
 ]
 RequestsPerSecond = Annotated[
     float | None,
-    typer.Option(
+    _limit(
         "--requests-per-second",
+        "Requests answered to one address.",
         min=1,
         metavar="N",
-        help="Requests answered to one address.",
-        show_default="1000",
-        rich_help_panel=PANEL,
+        show_default=f"{USUAL.requests_per_s:g}",
     ),
 ]
 NetworkRequestsPerSecond = Annotated[
     float | None,
-    typer.Option(
+    _limit(
         "--network-requests-per-second",
+        "Requests answered to one network, those of contacts aside.",
         min=1,
         metavar="N",
-        help="Requests answered to one network, those of contacts aside.",
-        show_default="2000",
-        rich_help_panel=PANEL,
+        show_default=f"{USUAL.network_requests_per_s:g}",
     ),
 ]
 RecordsPerSource = Annotated[
     int | None,
-    typer.Option(
-        "--records-per-source",
-        min=1,
-        metavar="N",
-        help="Values kept for one network.",
-        show_default="an equal share when there is no more room",
-        rich_help_panel=PANEL,
-    ),
+    _limit("--records-per-source", "Values kept for one network.", min=1, metavar="N", show_default=SHARE),
 ]
 BytesPerSource = Annotated[
     int | None,
-    typer.Option(
+    _limit(
         "--bytes-per-source",
+        "Room for the values of one network, like 4M.",
         metavar="SIZE",
         parser=quantities.size,
-        help="Room for the values of one network, like 4M.",
-        show_default="an equal share when there is no more room",
-        rich_help_panel=PANEL,
+        show_default=SHARE,
     ),
 ]
 
@@ -92,14 +88,13 @@ class Wanted:
     records_per_source: int | None = None
     bytes_per_source: int | None = None
 
-    def limits(self, room: Room) -> Limits:
-        """Return the limits of a node with so much room for values, which says how many bytes that is.
+    def limits(self, room: Room, *, on_disk: bool = False) -> Limits:
+        """Return the limits of a node with so much room for values.
 
         Raises:
             WrongUse: Two of them contradict each other.
         """
-        usual = Limits()
-        per_bucket, per_table, per_lookup = usual.contacts_per_bucket, usual.contacts_per_table, usual.nodes_per_lookup
+        per_bucket, per_table, per_lookup = USUAL.contacts_per_bucket, USUAL.contacts_per_table, USUAL.nodes_per_lookup
         if self.one_network:
             if self.contacts_per_network is not None:
                 raise WrongUse("--one-network takes any number of contacts in it; leave --contacts-per-network out")
@@ -107,8 +102,8 @@ class Wanted:
         elif self.contacts_per_network is not None:
             per_table = self.contacts_per_network
             per_bucket = min(per_table, per_bucket or per_table)
-        requests, of_network = self._rates(usual)
-        self._check_quotas(room)
+        requests, of_network = self._rates()
+        self._check_quotas(room.max_records, room.bytes(on_disk=on_disk))
         return Limits(
             contacts_per_bucket=per_bucket,
             contacts_per_table=per_table,
@@ -119,7 +114,7 @@ class Wanted:
             bytes_per_source=self.bytes_per_source,
         )
 
-    def _rates(self, usual: Limits) -> tuple[float, float]:
+    def _rates(self) -> tuple[float, float]:
         """Return the requests a second of an address and of its network; of one that is given the other follows."""
         one, all_of_them = self.requests_per_second, self.network_requests_per_second
         if one is not None and all_of_them is not None and all_of_them < one:
@@ -128,18 +123,18 @@ class Wanted:
                 "address in it; raise the first or lower the second"
             )
         if one is None:
-            one = min(usual.requests_per_s, all_of_them or usual.requests_per_s)
-        return one, max(one, all_of_them or usual.network_requests_per_s)
+            one = min(USUAL.requests_per_s, all_of_them or USUAL.requests_per_s)
+        return one, max(one, all_of_them or USUAL.network_requests_per_s)
 
-    def _check_quotas(self, room: Room) -> None:
+    def _check_quotas(self, max_records: int | None, max_bytes: int) -> None:
         if self.bytes_per_source is not None and self.bytes_per_source < RECORD_BYTES:
             raise WrongUse(
                 f"--bytes-per-source is {self.bytes_per_source}, and the smallest value takes {RECORD_BYTES}: nobody "
                 "could store anything; raise it"
             )
         for name, most, whole in (
-            ("records", self.records_per_source, room.max_records),
-            ("bytes", self.bytes_per_source, room.max_bytes),
+            ("records", self.records_per_source, max_records),
+            ("bytes", self.bytes_per_source, max_bytes),
         ):
             if most is not None and whole is not None and most > whole:
                 raise WrongUse(

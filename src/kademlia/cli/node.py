@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from kademlia.arguments import MEMORY_BYTES_MAX
 from kademlia.cli import addresses, limiting, quantities
 from kademlia.cli.faults import WrongUse
-from kademlia.cli.folder import DISK_BYTES_MAX, STATE, Room
+from kademlia.cli.folder import STATE, Room
 from kademlia.cli.life import Life, Plan
 from kademlia.cli.options import Bootstrap
 
@@ -125,7 +124,7 @@ def node(
         raise WrongUse(f"--data has the state in it, as {data / STATE}; move {state} there and leave --state out")
     if data is None and commit is not None:
         raise WrongUse("--commit is about values on disk; name a folder for them with --data, or leave it out")
-    room = Room(max_bytes or (DISK_BYTES_MAX if data is not None else MEMORY_BYTES_MAX), max_records)
+    room = Room(max_bytes, max_records)
     wanted = limiting.Wanted(
         one_network=one_network,
         contacts_per_network=contacts_per_network,
@@ -144,7 +143,7 @@ def node(
         commit=(commit or Commit.interval).value,
         ksize=ksize,
         alpha=alpha,
-        limits=wanted.limits(room),
+        limits=wanted.limits(room, on_disk=data is not None),
         verbose=verbose,
     )
     asyncio.run(Life(plan).run())
