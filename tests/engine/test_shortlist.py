@@ -93,47 +93,50 @@ def test_liars_cost_a_few_requests_each_and_the_result_is_right() -> None:
     assert lookup.requests < Limits().lookup_requests * 20
 
 
+#: One id at two addresses.
+WRONG, RIGHT = node(5, "198.51.100.1"), node(5, "203.0.113.1")
+
+
+def asked_both(alpha: int = 3) -> tuple[Lookup, Node, Node]:
+    """Return a lookup, and the two nodes that it has asked."""
+    first, second = node(100), node(101)
+    lookup = Lookup(TARGET, [first, second], ksize=2, alpha=alpha)
+    lookup.next()
+    return lookup, first, second
+
+
 def test_a_right_id_at_a_wrong_address_is_tried_at_the_right_one() -> None:
     """The first who tells of an id may be a liar; the honest one tells of it later."""
-    liar, honest = node(100), node(101)
-    lookup = Lookup(TARGET, [liar, honest], ksize=2, alpha=2)
-    lookup.next()
-    wrong, right = node(5, "198.51.100.1"), node(5, "203.0.113.1")
-    answers(lookup, liar, [wrong])
-    answers(lookup, honest, [right])
-    assert at(lookup.next()) == [wrong.address]
-    lookup.slow(wrong)
-    assert at(lookup.next()) == [right.address]
-    answers(lookup, right, [])
-    assert right.address in at(lookup.closest())
+    lookup, liar, honest = asked_both(alpha=2)
+    answers(lookup, liar, [WRONG])
+    answers(lookup, honest, [RIGHT])
+    assert at(lookup.next()) == [WRONG.address]
+    lookup.slow(WRONG)
+    assert at(lookup.next()) == [RIGHT.address]
+    answers(lookup, RIGHT, [])
+    assert RIGHT.address in at(lookup.closest())
 
 
 def test_an_address_that_is_told_of_after_the_first_was_silent_is_tried_at_once() -> None:
-    liar, honest = node(100), node(101)
-    lookup = Lookup(TARGET, [liar, honest], ksize=2, alpha=3)
-    lookup.next()
-    wrong, right = node(5, "198.51.100.1"), node(5, "203.0.113.1")
-    answers(lookup, liar, [wrong])
-    assert at(lookup.next()) == [wrong.address]
-    lookup.slow(wrong)
-    answers(lookup, honest, [right])
-    assert right.address in at(lookup.next())
+    lookup, liar, honest = asked_both()
+    answers(lookup, liar, [WRONG])
+    assert at(lookup.next()) == [WRONG.address]
+    lookup.slow(WRONG)
+    answers(lookup, honest, [RIGHT])
+    assert RIGHT.address in at(lookup.next())
 
 
 def test_a_late_answer_from_the_first_address_counts() -> None:
     """Whoever answers under an id is it, be it late, and tried elsewhere meanwhile."""
-    liar, honest = node(100), node(101)
-    lookup = Lookup(TARGET, [honest, liar], ksize=2, alpha=3)
-    lookup.next()
-    right, wrong = node(5, "203.0.113.1"), node(5, "198.51.100.1")
-    answers(lookup, honest, [right])
-    answers(lookup, liar, [wrong])
-    assert at(lookup.next()) == [right.address]
-    lookup.slow(right)
-    assert at(lookup.next()) == [wrong.address]
-    answers(lookup, right, [])
-    lookup.failed(wrong)
-    assert right.address in at(lookup.closest())
+    lookup, honest, liar = asked_both()
+    answers(lookup, honest, [RIGHT])
+    answers(lookup, liar, [WRONG])
+    assert at(lookup.next()) == [RIGHT.address]
+    lookup.slow(RIGHT)
+    assert at(lookup.next()) == [WRONG.address]
+    answers(lookup, RIGHT, [])
+    lookup.failed(WRONG)
+    assert RIGHT.address in at(lookup.closest())
 
 
 def test_of_one_network_two_count_among_the_k() -> None:

@@ -110,10 +110,8 @@ class Contacts:
         record.credit = 0  # nobody is to find it who gets this address afterwards
         if not record.pinged:
             record.requests = 0
-        if node_id is not None and (record.node is None or record.node.id != node_id):
-            self._moved_in(record, node_id)
-        if node_id is not None and asked is not None and asked.id != node_id and self._is_contact(asked):
-            self.forget(asked)  # a contact whose record had to give way
+        if node_id is not None:
+            self._lives_here(record, node_id, asked)
         if record.node is not None:
             was_contact = record.bucket is not None
             self._touch(record, record.node, now)
@@ -246,11 +244,13 @@ class Contacts:
         if record.node is not None:
             self._unflag(record.node)
 
-    def _moved_in(self, record: Record, node_id: bytes) -> None:
-        """Note who lives at an address; whoever we thought lived there is a ghost."""
-        if record.node is not None and self._is_contact(record.node):
-            self.forget(record.node)
-        record.node = Node.shared(node_id, record.address)
+    def _lives_here(self, record: Record, node_id: bytes, asked: Node | None) -> None:
+        """Note who lives at an address; whoever we thought lived there, or asked there, is a ghost."""
+        for ghost in (record.node, asked):
+            if ghost is not None and ghost.id != node_id and self._is_contact(ghost):
+                self.forget(ghost)
+        if record.node is None or record.node.id != node_id:
+            record.node = Node.shared(node_id, record.address)
 
     def _newcomer(self, node: Node, record: Record, bucket: KBucket, now: float) -> None:
         if now < record.replacement_noted_at + limits.REPLACEMENT_NOTED_S:

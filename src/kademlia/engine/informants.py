@@ -36,6 +36,20 @@ def all_of(_teller: Node, answer: Sequence[Any]) -> list[Node]:
     return rpcudp.contacts(answer, limits.CONTACTS_PER_REPLY_MAX) or []
 
 
+class _Noted:
+    """Some nodes, and their words, which are made when they are first asked for."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []  # of which no words were made yet
+        self._words: set[Word] = set()
+
+    @property
+    def words(self) -> set[Word]:
+        self._words.update(map(word, self.nodes))
+        self.nodes.clear()
+        return self._words
+
+
 class Informants:
     """What the nodes that one lookup asked told it.
 
@@ -56,12 +70,9 @@ class Informants:
         self._answers: dict[bytes, tuple[Node, Sequence[Any]]] = {}  # who told, and what, as it came
         self._nodes: dict[bytes, dict[Word, Node]] = {}  # the same, read
         self._at: dict[bytes, dict[Word, Node]] = {}  # where each id was said to live
-        self._asked: list[Node] = []
-        self._spoke: list[Node] = []
-        self._trusted: list[Node] = []  # those for whom nobody's word is needed
-        self._asked_words: set[Word] = set()
-        self._spoke_words: set[Word] = set()
-        self._trusted_words: set[Word] = set()
+        self._asked = _Noted()
+        self._spoke = _Noted()
+        self._trusted = _Noted()  # those for whom nobody's word is needed
         self._disbelieved: set[bytes] = set()
 
     # -- news ------------------------------------------------------------------------------------------------------
@@ -74,23 +85,20 @@ class Informants:
 
     def trust(self, nodes: list[Node]) -> None:
         """Doubt these no more, whoever told them."""
-        self._trusted += nodes
-        if self.wary:
-            self._trusted_words.update(map(word, nodes))
-            self.doubted -= self._trusted_words
+        self._trusted.nodes += nodes
+        if self.doubted:
+            self.doubted -= self._trusted.words
 
     def asked(self, nodes: list[Node]) -> None:
         """Learn who was asked."""
-        self._asked += nodes
+        self._asked.nodes += nodes
         if self.wary:
-            self._asked_words.update(map(word, nodes))
             self._judge({informant for node in nodes for informant in self._who_told(word(node))})
 
     def spoke(self, node: Node) -> None:
         """Learn that a node answered: who told of it may be believed again."""
-        self._spoke.append(node)
+        self._spoke.nodes.append(node)
         if self.wary:
-            self._spoke_words.add(word(node))
             self.silent.discard(word(node))
             if self._disbelieved:
                 self._judge(self._who_told(word(node)))
@@ -98,23 +106,14 @@ class Informants:
     def fell_silent(self, node: Node) -> None:
         """Learn that a node did not answer, or not in time."""
         self.silent.add(word(node))
-        if self.wary:
-            self._judge(self._who_told(word(node)))
-            return
+        self._judge(self._who_told(word(node)) if self.wary else list(self._answers))
         self.wary = True
-        for nodes, words in (
-            (self._asked, self._asked_words),
-            (self._spoke, self._spoke_words),
-            (self._trusted, self._trusted_words),
-        ):
-            words.update(map(word, nodes))
-        self._judge(list(self._answers))
 
     # -- whom to ask, and where ------------------------------------------------------------------------------------
 
     def trusts(self, node: Node) -> bool:
         """Return whether nobody's word is needed for a node."""
-        return word(node) in self._trusted_words if self.wary else node in self._trusted
+        return word(node) in self._trusted.words
 
     def credible(self, nodes: list[Node], count: int) -> list[Node]:
         """Return the first of some nodes that may be asked together, at most so many: of no liar too many at once."""
@@ -167,12 +166,12 @@ class Informants:
 
     def _credit(self, informant: bytes) -> int:
         """Return in how many more it is believed who have not answered yet."""
-        unanswered = len((self._asked_words - self._spoke_words) & self._words_of(informant).keys())
+        unanswered = len((self._asked.words - self._spoke.words) & self._words_of(informant).keys())
         return limits.LOOKUP_LIES_MAX * (1 + self._truths_of(informant)) - unanswered
 
     def _truths_of(self, informant: bytes) -> int:
         """Return how many answered whom nobody had told of before: to repeat what is known gains no belief."""
-        truths = (self._spoke_words & self._words_of(informant).keys()) - self._trusted_words
+        truths = (self._spoke.words & self._words_of(informant).keys()) - self._trusted.words
         for other in self._answers:
             if other == informant:
                 break
@@ -184,5 +183,5 @@ class Informants:
         lies: set[Word] = set()
         for informant in self._answers:
             (lies if informant in self._disbelieved else believed).update(self._words_of(informant))
-        open_to_doubt = lies - believed - self._trusted_words
-        self.doubted = open_to_doubt - (self._asked_words - self.silent)
+        open_to_doubt = lies - believed - self._trusted.words
+        self.doubted = open_to_doubt - (self._asked.words - self.silent)
