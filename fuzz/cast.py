@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha1
 
 from kademlia.node import Address
+from kademlia.tree import mirrored
 
 K = 4
 
@@ -17,7 +18,7 @@ def _id(name: str) -> bytes:
 
 def _near(bits: int) -> bytes:
     """Return an id that shares its first bits with the own one."""
-    return (int.from_bytes(OWN_ID, "big") ^ 1 << (159 - bits)).to_bytes(20, "big")
+    return mirrored(int.from_bytes(OWN_ID, "big"), bits).to_bytes(20, "big")
 
 
 #: Contacts: from everywhere, two of one network, some near the own id.

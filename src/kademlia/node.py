@@ -163,16 +163,6 @@ class NodeHeap(BothSpellings):
         if gone:
             self.heap = [entry for entry in self.heap if entry[1].id in self._by_id]
 
-    def trim(self, most: int) -> list[bytes]:
-        """Forget the farthest nodes beyond the `most` nearest; return their ids."""
-        if len(self.heap) <= most:
-            return []
-        forgotten = [node.id for _, node in self.heap[most:]]
-        for node_id in forgotten:
-            del self._by_id[node_id]
-        del self.heap[most:]
-        return forgotten
-
     def popleft(self) -> Node | None:
         """Remove and return the nearest node, or None if there is none."""
         if not self.heap:

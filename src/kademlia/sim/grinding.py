@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from kademlia.node import ID_BYTES
-from kademlia.tree import ID_BITS
+from kademlia.tree import ID_BITS, mirrored
 
 #: Bits that an id shares with a target beside which it was put: no honest one shares so many.
 BESIDE_BITS = 120
@@ -16,9 +16,7 @@ BESIDE_BITS = 120
 
 def sharing(target: int, bits: int, chance: Random) -> bytes:
     """Return an id that shares so many bits with another, and differs from it in the next."""
-    rest = ID_BITS - bits
-    differing = (1 << (rest - 1)) | chance.getrandbits(rest - 1) if rest > 1 else 1
-    return (target ^ differing).to_bytes(ID_BYTES, "big")
+    return (mirrored(target, bits) ^ chance.getrandbits(ID_BITS - 1 - bits)).to_bytes(ID_BYTES, "big")
 
 
 def beside(target: int, chance: Random) -> bytes:
